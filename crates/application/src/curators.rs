@@ -1,0 +1,225 @@
+//! Accounts, API tokens, and following.
+
+mod secret;
+
+use std::sync::Arc;
+
+pub use secret::TokenSecret;
+
+use domain::curators::{
+    ApiToken, Curator, CuratorId, DisplayName, Follow, FollowError, Handle, Password,
+    PasswordHasher, TokenId, TokenName,
+};
+use domain::event::Origin;
+use domain::store::BoxError;
+use domain::{Clock, DomainEvent, EventEnvelope, StoreError, UnitOfWork};
+use subtle::ConstantTimeEq;
+
+use crate::SharedStore;
+
+/// Why something about an account can't be done.
+#[derive(Debug, thiserror::Error)]
+pub enum CuratorError {
+    /// Somebody has this handle.
+    #[error("this handle is taken")]
+    HandleTaken,
+    /// No curator has this handle and password.
+    #[error("handle or password is wrong")]
+    WrongCredentials,
+    /// There is no such curator.
+    #[error("there is no such curator")]
+    UnknownCurator,
+    /// The curator has no such token.
+    #[error("you have no such token")]
+    UnknownToken,
+    /// See [`FollowError`].
+    #[error(transparent)]
+    Follow(#[from] FollowError),
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A secret couldn't be made or checked.
+    #[error("secrets can't be made or checked now")]
+    Secrets(#[source] BoxError),
+}
+
+/// What somebody registers with.
+#[derive(Debug)]
+pub struct Registration {
+    /// The unique name.
+    pub handle: Handle,
+    /// The name shown to people.
+    pub display_name: DisplayName,
+    /// The password.
+    pub password: Password,
+}
+
+/// Registers curators, issues their tokens and lets them follow each other.
+#[derive(Clone)]
+pub struct Curators {
+    store: SharedStore,
+    clock: Arc<dyn Clock>,
+    passwords: Arc<dyn PasswordHasher>,
+}
+
+impl Curators {
+    /// Use cases on this store.
+    pub fn new(
+        store: SharedStore,
+        clock: Arc<dyn Clock>,
+        passwords: Arc<dyn PasswordHasher>,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            passwords,
+        }
+    }
+
+    /// Makes an account.
+    pub async fn register(
+        &self,
+        registration: Registration,
+        origin: Origin,
+    ) -> Result<Curator, CuratorError> {
+        // Hashing is slow on purpose: it must not happen while a transaction is open.
+        let hash = self.passwords.hash(registration.password).await;
+        let hash = hash.map_err(CuratorError::Secrets)?;
+        let now = self.clock.now();
+        let (curator, event) =
+            Curator::register(registration.handle, registration.display_name, now);
+        let mut work = self.store.begin().await?;
+        work.curators()
+            .add(&curator, &hash)
+            .await
+            .map_err(|error| match error {
+                StoreError::Conflict(_) => CuratorError::HandleTaken,
+                other => other.into(),
+            })?;
+        self.record(work, event, origin).await?;
+        Ok(curator)
+    }
+
+    /// Checks a password and issues a token; the secret is shown this once.
+    pub async fn issue_token(
+        &self,
+        handle: &Handle,
+        password: Password,
+        name: TokenName,
+    ) -> Result<(ApiToken, TokenSecret), CuratorError> {
+        let credentials = self.store.curators().credentials(handle).await?;
+        let (curator, hash) = match credentials {
+            Some(found) => (Some(found.curator), Some(found.password_hash)),
+            None => (None, None),
+        };
+        let is_right = self.passwords.verify(password, hash).await;
+        let is_right = is_right.map_err(CuratorError::Secrets)?;
+        let curator = curator
+            .filter(|_| is_right)
+            .ok_or(CuratorError::WrongCredentials)?;
+
+        let secret = TokenSecret::generate().map_err(CuratorError::Secrets)?;
+        let now = self.clock.now();
+        let token = ApiToken {
+            id: TokenId::generate(now),
+            curator,
+            name,
+            prefix: secret.prefix().to_owned(),
+            hash: secret.hash(),
+            issued_at: now,
+        };
+        let mut work = self.store.begin().await?;
+        work.curators().add_token(&token).await?;
+        work.commit().await?;
+        Ok((token, secret))
+    }
+
+    /// Whose token this is, if it is one.
+    pub async fn authenticate(&self, secret: &str) -> Result<Option<CuratorId>, StoreError> {
+        let hash = secret::hash(secret);
+        let token = self.store.curators().token(&hash).await?;
+        // The database's index compares byte by byte; this comparison does not.
+        let is_same = |token: &ApiToken| token.hash.as_bytes().ct_eq(hash.as_bytes()).into();
+        Ok(token.filter(is_same).map(|token| token.curator))
+    }
+
+    /// A curator's tokens, newest first.
+    pub async fn tokens(&self, curator: CuratorId) -> Result<Vec<ApiToken>, StoreError> {
+        self.store.curators().tokens(curator).await
+    }
+
+    /// Makes a token useless.
+    pub async fn revoke_token(
+        &self,
+        curator: CuratorId,
+        token: TokenId,
+    ) -> Result<(), CuratorError> {
+        let mut work = self.store.begin().await?;
+        if !work.curators().remove_token(curator, token).await? {
+            return Err(CuratorError::UnknownToken);
+        }
+        work.commit().await?;
+        Ok(())
+    }
+
+    /// The curator with this id.
+    pub async fn find(&self, curator: CuratorId) -> Result<Curator, CuratorError> {
+        let curator = self.store.curators().by_id(curator).await?;
+        curator.ok_or(CuratorError::UnknownCurator)
+    }
+
+    /// The curator with this handle.
+    pub async fn find_by_handle(&self, handle: &Handle) -> Result<Curator, CuratorError> {
+        let curator = self.store.curators().by_handle(handle).await?;
+        curator.ok_or(CuratorError::UnknownCurator)
+    }
+
+    /// Starts to follow somebody; following them already changes nothing and raises nothing.
+    pub async fn follow(
+        &self,
+        follower: CuratorId,
+        followee: CuratorId,
+        origin: Origin,
+    ) -> Result<(), CuratorError> {
+        let (follow, event) = Follow::start(follower, followee, self.clock.now())?;
+        let mut work = self.store.begin().await?;
+        if !work.curators().exists(followee).await? {
+            return Err(CuratorError::UnknownCurator);
+        }
+        if work.curators().follow(&follow).await? {
+            self.record(work, event, origin).await?;
+        }
+        Ok(())
+    }
+
+    /// Stops following somebody; not following them already changes nothing and raises nothing.
+    pub async fn unfollow(
+        &self,
+        follower: CuratorId,
+        followee: CuratorId,
+        origin: Origin,
+    ) -> Result<(), CuratorError> {
+        let mut work = self.store.begin().await?;
+        if work.curators().unfollow(follower, followee).await? {
+            self.record(work, Follow::end(follower, followee), origin)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Whom a curator follows, newest first.
+    pub async fn followees(&self, follower: CuratorId) -> Result<Vec<Curator>, StoreError> {
+        self.store.curators().followees(follower).await
+    }
+
+    async fn record(
+        &self,
+        mut work: Box<dyn UnitOfWork>,
+        event: DomainEvent,
+        origin: Origin,
+    ) -> Result<(), StoreError> {
+        let envelope = EventEnvelope::new(event, origin, self.clock.now());
+        work.outbox().record(&[envelope]).await?;
+        work.commit().await
+    }
+}

@@ -1,0 +1,86 @@
+//! Hands an event to the handlers it concerns, each effect exactly once.
+
+use std::sync::Arc;
+
+use domain::{Clock, EventEnvelope};
+use tracing::{Instrument, debug, info_span};
+
+use super::handler::{EventHandler, HandlerError};
+use crate::SharedStore;
+
+/// Hands events to handlers, each in a transaction that holds the inbox's record and the effects.
+#[derive(Clone)]
+pub struct Dispatcher {
+    store: SharedStore,
+    clock: Arc<dyn Clock>,
+    handlers: Vec<Arc<dyn EventHandler>>,
+}
+
+impl Dispatcher {
+    /// A dispatcher to these handlers.
+    pub fn new(
+        store: SharedStore,
+        clock: Arc<dyn Clock>,
+        handlers: Vec<Arc<dyn EventHandler>>,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            handlers,
+        }
+    }
+
+    /// Lets every handler that the event concerns act on it.
+    ///
+    /// One handler's failure keeps no other from acting; those that succeeded do nothing when the
+    /// event comes again. The first failure is returned, a permanent one only if none is transient,
+    /// because a transient one can still be mended.
+    ///
+    /// Dropping the future before it ends leaves no effect of the handler that was at work.
+    pub async fn dispatch(&self, envelope: &EventEnvelope) -> Result<(), HandlerError> {
+        let mut failure: Option<HandlerError> = None;
+        for handler in &self.handlers {
+            if !handler.reacts_to(envelope.kind()) {
+                continue;
+            }
+            let span = info_span!(
+                "event.handle",
+                handler.name = handler.name(),
+                event.id = %envelope.id,
+                event.kind = %envelope.kind(),
+                correlation.id = %envelope.origin.correlation_id,
+            );
+            let result = self.run(handler.as_ref(), envelope).instrument(span).await;
+            if let Err(error) = result {
+                let outweighs = matches!(
+                    (&failure, &error),
+                    (None, _) | (Some(HandlerError::Permanent(_)), HandlerError::Transient(_))
+                );
+                if outweighs {
+                    failure = Some(error);
+                }
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    async fn run(
+        &self,
+        handler: &dyn EventHandler,
+        envelope: &EventEnvelope,
+    ) -> Result<(), HandlerError> {
+        let now = self.clock.now();
+        let mut work = self.store.begin().await?;
+        let is_new = work
+            .inbox()
+            .first_time(handler.name(), envelope.id, now)
+            .await?;
+        if !is_new {
+            debug!("Event {} was handled before", envelope.id);
+            return Ok(());
+        }
+        handler.handle(envelope, work.as_mut(), now).await?;
+        work.commit().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! Publishes events to handlers in the same process, without a queue.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::event::publisher::{PublishError, Refusal, Retry};
+use domain::{Clock, EventEnvelope, EventPublisher};
+
+use super::dispatcher::Dispatcher;
+use super::handler::HandlerError;
+use crate::queues::{QueueName, route};
+use crate::{SharedStore, handlers_of};
+
+/// Hands each event to the handlers of the queues it is routed to.
+///
+/// "Safe with the destination" means handled here: an event whose handler fails is refused, so the
+/// outbox keeps it, puts it off and offers it again, and at last parks it. Handlers that succeeded
+/// are passed over by the inbox then. A crash at any moment loses nothing, because the outbox holds
+/// the event until every handler has committed.
+pub struct InProcessPublisher {
+    dispatchers: Vec<(QueueName, Dispatcher)>,
+}
+
+impl InProcessPublisher {
+    /// A publisher to the handlers of every queue.
+    pub fn new(store: &SharedStore, clock: &Arc<dyn Clock>) -> Self {
+        let dispatcher = |queue| {
+            let (store, clock) = (Arc::clone(store), Arc::clone(clock));
+            (queue, Dispatcher::new(store, clock, handlers_of(queue)))
+        };
+        Self {
+            dispatchers: QueueName::ALL.map(dispatcher).into(),
+        }
+    }
+
+    async fn hand_over(&self, envelope: &EventEnvelope) -> Result<(), Refusal> {
+        let mut refusal: Option<Refusal> = None;
+        let queues = route(envelope.kind());
+        for (queue, dispatcher) in &self.dispatchers {
+            if !queues.contains(queue) {
+                continue;
+            }
+            if let Err(error) = dispatcher.dispatch(envelope).await {
+                let retry = match error {
+                    HandlerError::Transient(_) => Retry::Later,
+                    HandlerError::Permanent(_) => Retry::Never,
+                };
+                // While one handler can still be mended, the event stays on its way.
+                if refusal.as_ref().is_none_or(|r| r.retry == Retry::Never) {
+                    refusal = Some(Refusal {
+                        event: envelope.id,
+                        reason: format!("{queue}: {error}"),
+                        retry,
+                    });
+                }
+            }
+        }
+        refusal.map_or(Ok(()), Err)
+    }
+}
+
+#[async_trait]
+impl EventPublisher for InProcessPublisher {
+    async fn publish(&self, events: &[EventEnvelope]) -> Result<(), PublishError> {
+        let mut refusals = Vec::new();
+        for envelope in events {
+            if let Err(refusal) = self.hand_over(envelope).await {
+                refusals.push(refusal);
+            }
+        }
+        if refusals.is_empty() {
+            Ok(())
+        } else {
+            Err(PublishError::Refused(refusals))
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Carries events from the outbox to the publisher.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::event::outbox::{OutboxReader, Pending};
+use domain::event::publisher::{PublishError, Refusal, Retry};
+use domain::{Clock, EventPublisher, StoreError, UnixMillis};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+/// How a relay works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelaySettings {
+    /// The most events published in one call.
+    pub batch: u32,
+    /// How long to wait at most before looking for events whose commit gave no signal, such as
+    /// those of another process.
+    pub poll: Duration,
+    /// The wait before trying again after the destination was away; doubles up to `max_backoff`.
+    pub min_backoff: Duration,
+    /// The longest such wait, and so how late a relay notices that the destination is back.
+    pub max_backoff: Duration,
+    /// How often an event may be refused before it is parked.
+    pub max_refusals: u32,
+    /// The wait after an event's first refusal; doubles with each further one.
+    pub refusal_backoff: Duration,
+}
+
+impl Default for RelaySettings {
+    fn default() -> Self {
+        Self {
+            batch: 100,
+            poll: Duration::from_secs(5),
+            min_backoff: Duration::from_millis(50),
+            max_backoff: Duration::from_secs(1),
+            max_refusals: 5,
+            refusal_backoff: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Publishes what the outbox holds, in order, until it is told to stop.
+pub struct OutboxRelay {
+    outbox: Arc<dyn OutboxReader>,
+    publisher: Arc<dyn EventPublisher>,
+    clock: Arc<dyn Clock>,
+    settings: RelaySettings,
+}
+
+/// What became of one look into the outbox.
+enum Pass {
+    /// There may be more at once.
+    More,
+    /// Nothing else is due.
+    Done,
+    /// Storage or the destination is away.
+    Away,
+}
+
+impl OutboxRelay {
+    /// A relay from this outbox to this publisher.
+    pub fn new(
+        outbox: Arc<dyn OutboxReader>,
+        publisher: Arc<dyn EventPublisher>,
+        clock: Arc<dyn Clock>,
+        settings: RelaySettings,
+    ) -> Self {
+        Self {
+            outbox,
+            publisher,
+            clock,
+            settings,
+        }
+    }
+
+    /// Runs until `stop` is cancelled. A publication that is under way is finished first, so that
+    /// what was published is recorded as published.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut backoff = self.settings.min_backoff;
+        while !stop.is_cancelled() {
+            match self.pass().await {
+                Pass::More => backoff = self.settings.min_backoff,
+                Pass::Done => {
+                    backoff = self.settings.min_backoff;
+                    self.wait_for_events(&stop).await;
+                }
+                Pass::Away => {
+                    let wait = tokio::time::sleep(backoff);
+                    let _ = stop.run_until_cancelled(wait).await;
+                    backoff = (backoff * 2).min(self.settings.max_backoff);
+                }
+            }
+        }
+    }
+
+    async fn wait_for_events(&self, stop: &CancellationToken) {
+        let due = match self.outbox.next_due().await {
+            Ok(Some(due)) => until(self.clock.now(), due),
+            Ok(None) | Err(_) => self.settings.poll,
+        };
+        // `recorded` returns at once for a commit since the last look, so none is missed between
+        // that look and this wait.
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.outbox.recorded() => {}
+            () = tokio::time::sleep(due.min(self.settings.poll)) => {}
+        }
+    }
+
+    async fn pass(&self) -> Pass {
+        match self.publish_batch().await {
+            Ok(pass) => pass,
+            Err(error) => {
+                error!(error = %chain(&error), "The outbox can't be read or written; trying again");
+                Pass::Away
+            }
+        }
+    }
+
+    async fn publish_batch(&self) -> Result<Pass, StoreError> {
+        let pending = self
+            .outbox
+            .pending(self.clock.now(), self.settings.batch)
+            .await?;
+        if pending.is_empty() {
+            return Ok(Pass::Done);
+        }
+        let envelopes: Vec<_> = pending.iter().map(|p| p.envelope.clone()).collect();
+        let refusals = match self.publisher.publish(&envelopes).await {
+            Ok(()) => Vec::new(),
+            Err(PublishError::Refused(refusals)) => refusals,
+            Err(error @ PublishError::Unavailable(_)) => {
+                let count = envelopes.len();
+                warn!(error = %chain(&error), "{count} events wait: the queues can't be reached");
+                return Ok(Pass::Away);
+            }
+        };
+        let refused: HashSet<_> = refusals.iter().map(|refusal| refusal.event).collect();
+        let published: Vec<_> = envelopes
+            .iter()
+            .map(|envelope| envelope.id)
+            .filter(|id| !refused.contains(id))
+            .collect();
+        self.outbox
+            .mark_published(&published, self.clock.now())
+            .await?;
+        debug!("Published {} events", published.len());
+        for refusal in refusals {
+            self.put_off(&pending, refusal).await?;
+        }
+        let is_full = envelopes.len() >= self.settings.batch as usize;
+        Ok(if is_full { Pass::More } else { Pass::Done })
+    }
+
+    async fn put_off(&self, pending: &[Pending], refusal: Refusal) -> Result<(), StoreError> {
+        let Refusal {
+            event,
+            reason,
+            retry,
+        } = refusal;
+        let earlier = pending.iter().find(|p| p.envelope.id == event);
+        let refusals = earlier.map_or(0, |p| p.refusals) + 1;
+        if retry == Retry::Never || refusals >= self.settings.max_refusals {
+            error!(event.id = %event, "Event {event} is parked after {refusals} refusals: {reason}");
+            return self.outbox.park(event, &reason).await;
+        }
+        let wait = self.settings.refusal_backoff * 2_u32.saturating_pow(refusals - 1);
+        info!(event.id = %event, "Event {event} is put off for {wait:?}: {reason}");
+        let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        let until = UnixMillis::new(self.clock.now().as_i64().saturating_add(wait));
+        self.outbox.defer(event, &reason, until).await
+    }
+}
+
+fn until(now: UnixMillis, due: UnixMillis) -> Duration {
+    let millis = due.as_i64().saturating_sub(now.as_i64());
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+/// An error and everything behind it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

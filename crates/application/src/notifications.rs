@@ -1,0 +1,116 @@
+//! Telling people what concerns them, in the application itself.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::cards::events::SavedContent;
+use domain::curators::CuratorId;
+use domain::notifications::policy::{self, Facts};
+use domain::notifications::{NotificationId, NotificationView};
+use domain::{
+    Clock, DomainEvent, EventEnvelope, EventKind, Page, PageRequest, StoreError, UnitOfWork,
+    UnixMillis,
+};
+
+use crate::SharedStore;
+use crate::events::handler::{EventHandler, HandlerError};
+
+/// Shows notifications and marks them read.
+#[derive(Clone)]
+pub struct Notifications {
+    store: SharedStore,
+    clock: Arc<dyn Clock>,
+}
+
+impl Notifications {
+    /// Use cases on this store.
+    pub fn new(store: SharedStore, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
+    }
+
+    /// What concerned a curator, newest first.
+    pub async fn list(
+        &self,
+        recipient: CuratorId,
+        page: PageRequest,
+    ) -> Result<Page<NotificationView>, StoreError> {
+        self.store.notifications().of(recipient, page).await
+    }
+
+    /// How many a curator has not read.
+    pub async fn unread(&self, recipient: CuratorId) -> Result<u64, StoreError> {
+        self.store.notifications().unread(recipient).await
+    }
+
+    /// Marks notifications read; how many were unread. Ids of others are passed over.
+    pub async fn mark_read(
+        &self,
+        recipient: CuratorId,
+        ids: &[NotificationId],
+    ) -> Result<u64, StoreError> {
+        let mut work = self.store.begin().await?;
+        let now = self.clock.now();
+        let marked = work.notifications().mark_read(recipient, ids, now).await?;
+        work.commit().await?;
+        Ok(marked)
+    }
+
+    /// Marks everything up to and including `before` read; how many were unread.
+    pub async fn mark_read_before(
+        &self,
+        recipient: CuratorId,
+        before: UnixMillis,
+    ) -> Result<u64, StoreError> {
+        let mut work = self.store.begin().await?;
+        let now = self.clock.now();
+        let marked = work
+            .notifications()
+            .mark_read_before(recipient, before, now)
+            .await?;
+        work.commit().await?;
+        Ok(marked)
+    }
+}
+
+/// Turns events into in-app notifications, as the policy decides.
+pub struct NotifyInApp;
+
+#[async_trait]
+impl EventHandler for NotifyInApp {
+    fn name(&self) -> &'static str {
+        "notifications.in-app"
+    }
+
+    fn reacts_to(&self, kind: EventKind) -> bool {
+        matches!(
+            kind,
+            EventKind::CuratorFollowed | EventKind::CardAddedToLibrary
+        )
+    }
+
+    async fn handle(
+        &self,
+        envelope: &EventEnvelope,
+        work: &mut dyn UnitOfWork,
+        now: UnixMillis,
+    ) -> Result<(), HandlerError> {
+        let facts = facts(envelope, work).await?;
+        let notifications = policy::notifications(envelope, &facts, now);
+        work.notifications().add(&notifications).await?;
+        Ok(())
+    }
+}
+
+async fn facts(envelope: &EventEnvelope, work: &mut dyn UnitOfWork) -> Result<Facts, StoreError> {
+    let DomainEvent::CardAddedToLibrary(added) = &envelope.event else {
+        return Ok(Facts::default());
+    };
+    let savers_of_url = match &added.content {
+        SavedContent::Url { url, .. } => work.cards().savers(url).await?,
+        SavedContent::Note => Vec::new(),
+    };
+    Ok(Facts {
+        followers: work.curators().followers(added.curator_id).await?,
+        savers_of_url,
+    })
+}
