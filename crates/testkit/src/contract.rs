@@ -1,0 +1,303 @@
+//! What every adapter of the storage ports promises, one function a clause.
+//!
+//! An adapter runs the whole suite with [`store_contract!`](crate::store_contract); behaviour that
+//! all adapters share is specified here and nowhere else.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a clause is a test: it panics where it does not hold"
+)]
+#![allow(
+    missing_docs,
+    reason = "the name of a clause is the sentence that says what it demands"
+)]
+
+pub mod analytics;
+pub mod cards;
+pub mod curators;
+pub mod feeds;
+pub mod inbox;
+pub mod notifications;
+pub mod outbox;
+pub mod unit_of_work;
+
+use std::time::Duration;
+
+use domain::cards::Card;
+use domain::curators::{Curator, Handle};
+use domain::event::outbox::OutboxReader;
+use domain::{
+    EventEnvelope, EventId, Page, PageLimit, PageRequest, Position, Store, StoreError, UnitOfWork,
+    UnixMillis,
+};
+
+use crate::builders;
+
+/// An adapter under test: a store, and the relay's side of its outbox.
+pub trait Adapter: Store + OutboxReader {}
+
+impl<T: Store + OutboxReader> Adapter for T {}
+
+/// Turns a list of clauses into named tests for one adapter.
+///
+/// `$fresh` is an async function beside the call that gives `(adapter, guard)`: an adapter that
+/// holds nothing, and what must stay alive as long as it is used.
+#[macro_export]
+macro_rules! contract {
+    ($port:ident, $fresh:ident, [$($clause:ident),+ $(,)?]) => {
+        mod $port {
+            $(
+                #[tokio::test]
+                async fn $clause() {
+                    let (adapter, _guard) = super::$fresh().await;
+                    $crate::contract::$port::$clause(&adapter).await;
+                }
+            )+
+        }
+    };
+}
+
+/// Runs every clause of every storage port for one adapter; see [`contract!`](crate::contract!).
+#[macro_export]
+macro_rules! store_contract {
+    ($fresh:ident) => {
+        $crate::contract!(
+            analytics,
+            $fresh,
+            [
+                counts_each_kind_on_its_own,
+                counts_on_the_utc_day,
+                lists_the_oldest_day_first,
+                loses_no_count_when_many_count_at_once,
+            ]
+        );
+        $crate::contract!(
+            cards,
+            $fresh,
+            [
+                keeps_a_card_as_it_was_saved,
+                misses_politely_what_was_never_saved,
+                refuses_a_second_card_for_the_same_page,
+                lets_two_curators_save_the_same_page,
+                takes_any_number_of_notes,
+                takes_a_page_again_after_its_card_was_removed,
+                gives_a_card_to_its_owner_only,
+                removes_a_card_once,
+                lists_the_newest_cards_up_to_a_limit,
+                names_everybody_who_saved_a_page,
+                refuses_a_card_of_nobody,
+                pages_through_a_library_without_gaps,
+                keeps_a_page_in_place_while_cards_are_added,
+                keeps_libraries_apart,
+            ]
+        );
+        $crate::contract!(
+            curators,
+            $fresh,
+            [
+                finds_a_curator_by_id_and_by_handle,
+                misses_politely_what_was_never_added,
+                keeps_the_password_hash_for_signing_in,
+                refuses_a_handle_that_is_taken,
+                tells_who_exists,
+                finds_a_token_by_its_hash,
+                lists_the_newest_token_first,
+                removes_a_token_for_its_owner_only,
+                follows_once,
+                unfollows_once,
+                names_every_follower,
+                lists_the_newest_followee_first,
+                refuses_what_refers_to_nobody,
+            ]
+        );
+        $crate::contract!(
+            feeds,
+            $fresh,
+            [
+                fans_out_to_the_followers_and_to_nobody_else,
+                fans_out_once,
+                fans_out_nothing_after_the_card_was_removed,
+                backfills_a_follower,
+                backfills_once,
+                backfills_nothing_after_the_follow_ended,
+                hides_a_removed_card_before_it_is_retracted,
+                retracts_a_card_from_every_feed,
+                retracts_an_author_who_is_not_followed_any_more,
+                keeps_an_author_who_is_followed_again,
+                orders_by_time_saved_not_by_time_added,
+                pages_through_a_feed_without_gaps,
+            ]
+        );
+        $crate::contract!(
+            inbox,
+            $fresh,
+            [
+                is_the_first_time_once,
+                tells_handlers_and_events_apart,
+                forgets_what_was_rolled_back,
+                lets_one_of_two_at_once_be_the_first,
+            ]
+        );
+        $crate::contract!(
+            notifications,
+            $fresh,
+            [
+                shows_what_concerns_the_recipient,
+                notifies_once_an_event_and_recipient,
+                outlives_the_card_it_is_about,
+                marks_what_is_the_recipients_own,
+                marks_a_notification_once,
+                marks_everything_up_to_a_moment,
+                pages_through_notifications_without_gaps,
+            ]
+        );
+        $crate::contract!(
+            outbox,
+            $fresh,
+            [
+                gives_events_in_the_order_they_were_recorded_in,
+                gives_back_the_whole_envelope,
+                gives_at_most_the_limit,
+                skips_what_was_published,
+                puts_an_event_off_until_it_is_due,
+                holds_back_later_events_of_a_deferred_subject,
+                goes_on_with_a_subject_once_the_deferred_event_left,
+                sets_a_parked_event_aside,
+                names_a_due_time_at_which_something_is_pending,
+                forgets_a_due_time_once_the_event_left,
+                ignores_events_it_does_not_know,
+                tells_how_much_waits,
+                wakes_the_relay_for_a_commit_before_it_listened,
+                wakes_the_relay_that_listens,
+                records_nothing_that_was_rolled_back,
+            ]
+        );
+        $crate::contract!(
+            unit_of_work,
+            $fresh,
+            [
+                takes_effect_as_a_whole,
+                leaves_no_trace_when_dropped,
+                sees_its_own_changes,
+                lets_readers_proceed,
+                goes_on_after_a_conflict,
+                waits_for_the_one_before,
+                answers_a_ping,
+            ]
+        );
+    };
+}
+
+/// Far more than any adapter needs, and less than a test runner's own limit.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .expect("it should have happened by now")
+}
+
+/// Does something in a unit of work of its own, which must succeed.
+async fn commit<T>(
+    store: &dyn Adapter,
+    change: impl AsyncFnOnce(&mut dyn UnitOfWork) -> Result<T, StoreError>,
+) -> T {
+    let mut unit = soon(store.begin()).await.unwrap();
+    let value = change(&mut *unit).await.unwrap();
+    unit.commit().await.unwrap();
+    value
+}
+
+async fn register<const N: usize>(store: &dyn Adapter) -> [Curator; N] {
+    let curators = std::array::from_fn(|_| builders::curator());
+    commit(store, async |unit| {
+        for curator in &curators {
+            unit.curators()
+                .add(curator, &builders::password_hash())
+                .await?;
+        }
+        Ok(())
+    })
+    .await;
+    curators
+}
+
+async fn follow(store: &dyn Adapter, follower: &Curator, followee: &Curator) {
+    let follow = builders::follow(follower, followee);
+    assert!(commit(store, async |unit| unit.curators().follow(&follow).await).await);
+}
+
+async fn save(store: &dyn Adapter, cards: &[Card]) {
+    commit(store, async |unit| {
+        for card in cards {
+            unit.cards().add(card).await?;
+        }
+        Ok(())
+    })
+    .await;
+}
+
+async fn record(store: &dyn Adapter, events: &[EventEnvelope]) {
+    commit(store, async |unit| unit.outbox().record(events).await).await;
+}
+
+async fn pending(store: &dyn Adapter, now: UnixMillis) -> Vec<EventId> {
+    let pending = store.pending(now, 100).await.unwrap();
+    pending
+        .into_iter()
+        .map(|pending| pending.envelope.id)
+        .collect()
+}
+
+fn first_page(rows: u32) -> PageRequest {
+    PageRequest {
+        after: None,
+        limit: PageLimit::try_new(rows).unwrap(),
+    }
+}
+
+/// All rows of a list, read a few at a time.
+async fn page_by_page<T>(
+    rows: u32,
+    read: impl AsyncFn(PageRequest) -> Result<Page<T>, StoreError>,
+) -> Vec<T> {
+    let mut all = Vec::new();
+    let mut request = first_page(rows);
+    loop {
+        let page = read(request).await.unwrap();
+        assert!(page.rows.len() <= rows as usize);
+        all.extend(page.rows);
+        request.after = page.next;
+        if page.next.is_none() {
+            return all;
+        }
+    }
+}
+
+/// Cards of which most were saved at the same moment.
+fn cards_with_ties(curator: &Curator) -> Vec<Card> {
+    [3, 1, 2, 2, 2, 2, 2, 0]
+        .into_iter()
+        .map(|second| {
+            let url = format!("https://example.org/{}", uuid::Uuid::new_v4());
+            builders::saved_at(builders::card_with_url(curator, &url), builders::at(second))
+        })
+        .collect()
+}
+
+fn newest_first(mut cards: Vec<Card>) -> Vec<Card> {
+    cards.sort_by_key(|card| std::cmp::Reverse((card.saved_at, card.id)));
+    cards
+}
+
+fn position(card: &Card) -> Position {
+    Position {
+        at: card.saved_at,
+        id: card.id.as_uuid(),
+    }
+}
+
+fn nobodys_handle() -> Handle {
+    builders::handle_of("nobody")
+}

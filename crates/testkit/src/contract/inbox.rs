@@ -1,0 +1,58 @@
+//! Clauses about which handler has seen which event.
+
+use domain::EventId;
+
+use super::{Adapter, commit, soon};
+use crate::builders::NOW;
+
+async fn first_time(store: &dyn Adapter, handler: &str, event: EventId) -> bool {
+    commit(store, async |unit| {
+        unit.inbox().first_time(handler, event, NOW).await
+    })
+    .await
+}
+
+pub async fn is_the_first_time_once(store: &dyn Adapter) {
+    let event = EventId::generate(NOW);
+    let in_one_unit = commit(store, async |unit| {
+        let first = unit.inbox().first_time("feeds", event, NOW).await?;
+        let second = unit.inbox().first_time("feeds", event, NOW).await?;
+        Ok((first, second))
+    })
+    .await;
+    assert_eq!(in_one_unit, (true, false));
+    assert!(!first_time(store, "feeds", event).await);
+}
+
+pub async fn tells_handlers_and_events_apart(store: &dyn Adapter) {
+    let (event, other) = (EventId::generate(NOW), EventId::generate(NOW));
+    assert!(first_time(store, "feeds", event).await);
+    assert!(first_time(store, "analytics", event).await);
+    assert!(first_time(store, "feeds", other).await);
+}
+
+pub async fn forgets_what_was_rolled_back(store: &dyn Adapter) {
+    let event = EventId::generate(NOW);
+    let mut unit = store.begin().await.unwrap();
+    assert!(unit.inbox().first_time("feeds", event, NOW).await.unwrap());
+    drop(unit);
+    assert!(first_time(store, "feeds", event).await);
+}
+
+pub async fn lets_one_of_two_at_once_be_the_first(store: &dyn Adapter) {
+    let event = EventId::generate(NOW);
+    // An adapter may refuse the second, or make it wait and answer `false`.
+    let attempt = async || {
+        let mut unit = store.begin().await.ok()?;
+        let is_first = unit.inbox().first_time("feeds", event, NOW).await.ok()?;
+        tokio::task::yield_now().await;
+        unit.commit().await.ok()?;
+        Some(is_first)
+    };
+    let (one, other) = soon(async { tokio::join!(attempt(), attempt()) }).await;
+    let firsts = [one, other]
+        .into_iter()
+        .filter(|attempt| *attempt == Some(true))
+        .count();
+    assert_eq!(firsts, 1, "{one:?} and {other:?}");
+}

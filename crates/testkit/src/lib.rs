@@ -1,0 +1,11 @@
+//! What the tests of Bellwether are made with: builders and fakes, the contract that every adapter
+//! must keep, and real servers and processes. Only ever a dev-dependency.
+
+pub mod builders;
+pub mod bullmq;
+pub mod clock;
+pub mod contract;
+pub mod memory;
+pub mod program;
+pub mod proxy;
+pub mod valkey;

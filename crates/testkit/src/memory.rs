@@ -1,0 +1,151 @@
+//! Storage in memory: a fake that keeps every promise of the storage ports.
+//!
+//! A unit of work changes a copy of the state, and its commit puts the copy in place. One writer at
+//! a time, as in SQLite: [`Store::begin`] and the writing half of the outbox wait while a unit of
+//! work is open.
+
+mod analytics;
+mod cards;
+mod curators;
+mod feeds;
+mod inbox;
+mod notifications;
+mod outbox;
+mod unit_of_work;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, RwLock};
+
+use async_trait::async_trait;
+use domain::analytics::AnalyticsReader;
+use domain::cards::{Card, CardId, CardReader};
+use domain::curators::{ApiToken, Curator, CuratorId, CuratorReader, PasswordHash, TokenId};
+use domain::feeds::FeedReader;
+use domain::notifications::{Notification, NotificationReader};
+use domain::{
+    EventEnvelope, EventId, EventKind, PageRequest, Position, Store, StoreError, UnitOfWork,
+    UnixMillis,
+};
+use tokio::sync::{Mutex, Notify};
+
+use self::outbox::Recorded;
+use self::unit_of_work::MemoryUnitOfWork;
+
+/// Everything that is stored, in memory. Clones share it.
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    committed: Arc<RwLock<State>>,
+    turn: Arc<Mutex<()>>,
+    recorded: Arc<Notify>,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    curators: BTreeMap<CuratorId, (Curator, PasswordHash)>,
+    tokens: BTreeMap<TokenId, ApiToken>,
+    /// (follower, followee), since when.
+    follows: BTreeMap<(CuratorId, CuratorId), UnixMillis>,
+    cards: BTreeMap<CardId, Card>,
+    /// (reader, card), and the card's author.
+    feeds: BTreeMap<(CuratorId, CardId), CuratorId>,
+    /// (event, recipient), and when it was read.
+    notifications: BTreeMap<(EventId, CuratorId), (Notification, Option<UnixMillis>)>,
+    /// (day, name of the kind), and how often.
+    counts: BTreeMap<(String, &'static str), (EventKind, u64)>,
+    outbox: Vec<Recorded>,
+    inbox: BTreeSet<(String, EventId)>,
+}
+
+impl MemoryStore {
+    /// A store that holds nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every event that was ever recorded, published or not, in order.
+    pub fn events(&self) -> Vec<EventEnvelope> {
+        self.read(|state| state.outbox.iter().map(Recorded::envelope).collect())
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(
+            &self
+                .committed
+                .read()
+                .expect("nobody panics while changing the state"),
+        )
+    }
+
+    async fn change(&self, change: impl FnOnce(&mut State)) {
+        let _turn = self.turn.lock().await;
+        change(
+            &mut self
+                .committed
+                .write()
+                .expect("nobody panics while changing the state"),
+        );
+    }
+}
+
+impl State {
+    /// What a foreign key does in a database.
+    fn require_curator(&self, curator: CuratorId) -> Result<(), StoreError> {
+        if self.curators.contains_key(&curator) {
+            return Ok(());
+        }
+        Err(StoreError::Unavailable(
+            format!("there is no curator {curator}").into(),
+        ))
+    }
+
+    fn follows(&self, follower: CuratorId, followee: CuratorId) -> bool {
+        self.follows.contains_key(&(follower, followee))
+    }
+
+    fn curator(&self, curator: CuratorId) -> Option<&Curator> {
+        self.curators.get(&curator).map(|(curator, _)| curator)
+    }
+}
+
+/// The rows of a page and one more, newest first.
+fn newest_first<T>(
+    mut rows: Vec<T>,
+    page: &PageRequest,
+    position: impl Fn(&T) -> Position,
+) -> Vec<T> {
+    rows.retain(|row| page.after.is_none_or(|after| position(row) < after));
+    rows.sort_by_key(|row| std::cmp::Reverse(position(row)));
+    rows.truncate(page.limit.rows() as usize + 1);
+    rows
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        Ok(Box::new(MemoryUnitOfWork::begin(self.clone()).await))
+    }
+
+    fn curators(&self) -> &dyn CuratorReader {
+        self
+    }
+
+    fn cards(&self) -> &dyn CardReader {
+        self
+    }
+
+    fn feeds(&self) -> &dyn FeedReader {
+        self
+    }
+
+    fn notifications(&self) -> &dyn NotificationReader {
+        self
+    }
+
+    fn analytics(&self) -> &dyn AnalyticsReader {
+        self
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! Events that wait to be published.
+
+use async_trait::async_trait;
+use domain::event::outbox::{Backlog, Outbox, OutboxReader, Pending};
+use domain::{EventEnvelope, EventId, StoreError, UnixMillis};
+
+use super::unit_of_work::MemoryUnitOfWork;
+use super::{MemoryStore, State};
+
+#[derive(Clone)]
+pub(super) struct Recorded {
+    envelope: EventEnvelope,
+    refusals: u32,
+    due_at: Option<UnixMillis>,
+    state: RecordedState,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RecordedState {
+    Waiting,
+    Parked,
+    Published,
+}
+
+impl Recorded {
+    fn new(envelope: EventEnvelope) -> Self {
+        Self {
+            envelope,
+            refusals: 0,
+            due_at: None,
+            state: RecordedState::Waiting,
+        }
+    }
+
+    pub(super) fn envelope(&self) -> EventEnvelope {
+        self.envelope.clone()
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.state == RecordedState::Waiting
+    }
+}
+
+impl State {
+    fn recorded(&mut self, event: EventId) -> impl Iterator<Item = &mut Recorded> {
+        self.outbox
+            .iter_mut()
+            .filter(move |row| row.envelope.id == event && row.state != RecordedState::Published)
+    }
+
+    /// When the waiting event at this place may be published: not before those of its subject that
+    /// were recorded earlier.
+    fn due(&self, place: usize) -> Option<UnixMillis> {
+        let subject = self.outbox[place].envelope.event.subject();
+        self.outbox[..=place]
+            .iter()
+            .filter(|row| row.is_waiting() && row.envelope.event.subject() == subject)
+            .filter_map(|row| row.due_at)
+            .max()
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = (usize, &Recorded)> {
+        self.outbox
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| row.is_waiting())
+    }
+}
+
+#[async_trait]
+impl Outbox for MemoryUnitOfWork {
+    async fn record(&mut self, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        self.state
+            .outbox
+            .extend(events.iter().cloned().map(Recorded::new));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl OutboxReader for MemoryStore {
+    async fn recorded(&self) {
+        self.recorded.notified().await;
+    }
+
+    async fn pending(&self, now: UnixMillis, limit: u32) -> Result<Vec<Pending>, StoreError> {
+        Ok(self.read(|state| {
+            let due = state
+                .waiting()
+                .filter(|(place, _)| state.due(*place) <= Some(now));
+            due.take(limit as usize)
+                .map(|(_, row)| Pending {
+                    envelope: row.envelope(),
+                    refusals: row.refusals,
+                })
+                .collect()
+        }))
+    }
+
+    async fn mark_published(&self, events: &[EventId], _now: UnixMillis) -> Result<(), StoreError> {
+        self.change(|state| {
+            for event in events {
+                for row in state.recorded(*event) {
+                    row.state = RecordedState::Published;
+                }
+            }
+        })
+        .await;
+        Ok(())
+    }
+
+    async fn defer(
+        &self,
+        event: EventId,
+        _reason: &str,
+        until: UnixMillis,
+    ) -> Result<(), StoreError> {
+        self.change(|state| {
+            for row in state.recorded(event) {
+                row.refusals += 1;
+                row.due_at = Some(until);
+            }
+        })
+        .await;
+        Ok(())
+    }
+
+    async fn park(&self, event: EventId, _reason: &str) -> Result<(), StoreError> {
+        self.change(|state| {
+            for row in state.recorded(event) {
+                row.state = RecordedState::Parked;
+            }
+        })
+        .await;
+        Ok(())
+    }
+
+    async fn next_due(&self) -> Result<Option<UnixMillis>, StoreError> {
+        Ok(self.read(|state| {
+            let deferred = state.waiting().filter(|(_, row)| row.due_at.is_some());
+            deferred.filter_map(|(place, _)| state.due(place)).min()
+        }))
+    }
+
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        Ok(self.read(|state| {
+            let parked = state
+                .outbox
+                .iter()
+                .filter(|row| row.state == RecordedState::Parked);
+            Backlog {
+                pending: state.waiting().count() as u64,
+                parked: parked.count() as u64,
+                oldest: state
+                    .waiting()
+                    .map(|(_, row)| row.envelope.occurred_at)
+                    .min(),
+            }
+        }))
+    }
+}

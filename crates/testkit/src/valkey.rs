@@ -1,0 +1,19 @@
+//! Real Valkey servers for tests.
+//!
+//! A server comes from a container (testcontainers) where a Docker daemon answers, else from
+//! `valkey-server` or `redis-server` on the path; `TESTKIT_VALKEY=container|local` insists on one.
+//! Most tests share one server and keep apart by [`unique_prefix`]; those that stop it start a
+//! [`PrivateValkey`] of their own.
+
+mod launch;
+mod private;
+mod shared;
+
+pub(crate) use launch::free_port as free_local_port;
+pub use private::PrivateValkey;
+pub use shared::shared_url;
+
+/// A key prefix that no other test has.
+pub fn unique_prefix() -> String {
+    format!("test-{}", uuid::Uuid::new_v4().simple())
+}

@@ -1,0 +1,136 @@
+//! Starts a server, in a container or as a process.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use testcontainers::core::{IntoContainerPort, WaitFor};
+use testcontainers::runners::AsyncRunner;
+use testcontainers::{ContainerAsync, GenericImage, ImageExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The image, under the tag that `scripts/valkey-image` also gives to one built without a registry.
+const IMAGE: (&str, &str) = ("valkey/valkey", "8.1");
+
+/// Where servers come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Container,
+    Local,
+}
+
+impl Source {
+    /// What this machine has, or what `TESTKIT_VALKEY` insists on.
+    pub(super) fn find() -> Result<Self> {
+        match std::env::var("TESTKIT_VALKEY").as_deref() {
+            Ok("container") => Ok(Self::Container),
+            Ok("local") => Ok(Self::Local),
+            Ok(other) if other != "auto" => {
+                bail!("TESTKIT_VALKEY is `{other}`; expected container, local or auto")
+            }
+            _ if docker_answers() => Ok(Self::Container),
+            _ if local_server().is_some() => Ok(Self::Local),
+            _ => bail!(
+                "tests need a Valkey: start a Docker daemon, or install valkey-server (or \
+                 redis-server 7 or later)"
+            ),
+        }
+    }
+}
+
+fn docker_answers() -> bool {
+    if std::env::var_os("DOCKER_HOST").is_some() {
+        return true;
+    }
+    let home = std::env::var_os("HOME")
+        .map(PathBuf::from)
+        .unwrap_or_default();
+    let sockets = [
+        PathBuf::from("/var/run/docker.sock"),
+        home.join(".docker/run/docker.sock"),
+    ];
+    sockets
+        .iter()
+        .any(|socket| UnixStream::connect(socket).is_ok())
+}
+
+fn local_server() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let found = |name| {
+        std::env::split_paths(&path)
+            .map(move |dir| dir.join(name))
+            .find(|p| p.is_file())
+    };
+    found("valkey-server").or_else(|| found("redis-server"))
+}
+
+/// A server in a container. `port` is its port on this machine, so that it keeps its address when
+/// it is started again.
+pub(super) async fn container(
+    port: u16,
+    arguments: &[&str],
+) -> Result<ContainerAsync<GenericImage>> {
+    let server = std::iter::once("valkey-server")
+        .chain(["--bind", "0.0.0.0", "--protected-mode", "no"])
+        .chain(arguments.iter().copied());
+    GenericImage::new(IMAGE.0, IMAGE.1)
+        .with_wait_for(WaitFor::message_on_stdout("Ready to accept connections"))
+        .with_mapped_port(port, 6379.tcp())
+        .with_cmd(server)
+        .start()
+        .await
+        .context("no Valkey container could be started")
+}
+
+/// A server as a process of its own group, so that what ends the test's group does not end it.
+pub(super) fn process(port: u16, dir: &Path, arguments: &[&str]) -> Result<Child> {
+    use std::os::unix::process::CommandExt;
+
+    let server = local_server().context("there is no valkey-server or redis-server on the path")?;
+    let log = std::fs::File::create(dir.join("valkey.log"))?;
+    Command::new(&server)
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
+        .arg(dir)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .with_context(|| format!("{} could not be started", server.display()))
+}
+
+/// A port that nobody listens on now.
+pub(crate) fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// Waits until the server answers, at most half a minute.
+pub(super) async fn until_it_answers(port: u16) -> Result<()> {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    while !answers(port).await {
+        if tokio::time::Instant::now() > deadline {
+            bail!("the Valkey on port {port} did not answer within 30 seconds");
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
+}
+
+/// Whether a server answers at this port.
+pub(super) async fn answers(port: u16) -> bool {
+    let ping = async {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(b"PING\r\n").await?;
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer == *b"+PONG")
+    };
+    let limited = tokio::time::timeout(Duration::from_secs(1), ping).await;
+    matches!(limited, Ok(Ok(true)))
+}
