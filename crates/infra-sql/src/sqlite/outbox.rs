@@ -1,0 +1,194 @@
+//! Events that wait to be published.
+
+use async_trait::async_trait;
+use domain::event::outbox::{Backlog, Outbox, OutboxReader, Pending};
+use domain::{EventEnvelope, EventId, StoreError, UnixMillis};
+use sqlx::FromRow;
+use tracing::error;
+use uuid::Uuid;
+
+use super::SqliteStore;
+use super::unit_of_work::SqliteUnitOfWork;
+use crate::failure::{unavailable, unreadable};
+
+#[derive(FromRow)]
+struct PendingRow {
+    event_id: Uuid,
+    envelope: String,
+    refusals: u32,
+}
+
+#[derive(FromRow)]
+struct BacklogRow {
+    pending: i64,
+    parked: i64,
+    oldest: Option<i64>,
+}
+
+#[async_trait]
+impl Outbox for SqliteUnitOfWork {
+    async fn record(&mut self, events: &[EventEnvelope]) -> Result<(), StoreError> {
+        for envelope in events {
+            sqlx::query(
+                "INSERT INTO outbox (event_id, kind, subject, envelope, recorded_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )
+            .bind(envelope.id.as_uuid())
+            .bind(envelope.kind().as_str())
+            .bind(envelope.event.subject())
+            .bind(envelope.to_json())
+            .bind(envelope.occurred_at.as_i64())
+            .execute(self.connection())
+            .await
+            .map_err(unavailable)?;
+            self.has_recorded();
+        }
+        Ok(())
+    }
+}
+
+impl SqliteStore {
+    /// The rows to publish, read or not: an event stays behind an earlier one of its subject that
+    /// was put off, so that an aggregate's events leave in the order in which they happened.
+    async fn pending_rows(
+        &self,
+        now: UnixMillis,
+        limit: u32,
+    ) -> Result<Vec<PendingRow>, StoreError> {
+        sqlx::query_as(
+            "SELECT event_id, envelope, refusals
+             FROM outbox
+             WHERE published_at IS NULL AND parked_reason IS NULL
+               AND (due_at IS NULL OR due_at <= ?1)
+               AND NOT EXISTS (
+                   SELECT 1 FROM outbox AS earlier
+                   WHERE earlier.subject = outbox.subject AND earlier.seq < outbox.seq
+                     AND earlier.due_at > ?1
+                     AND earlier.published_at IS NULL AND earlier.parked_reason IS NULL
+               )
+             ORDER BY seq
+             LIMIT ?2",
+        )
+        .bind(now.as_i64())
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unreadable("outbox"))
+    }
+}
+
+#[async_trait]
+impl OutboxReader for SqliteStore {
+    async fn recorded(&self) {
+        self.recorded.notified().await;
+    }
+
+    async fn pending(&self, now: UnixMillis, limit: u32) -> Result<Vec<Pending>, StoreError> {
+        // Again if nothing in a batch can be read: an empty answer would say that nothing waits.
+        loop {
+            let rows = self.pending_rows(now, limit).await?;
+            let is_last_look = rows.is_empty();
+            let mut pending = Vec::with_capacity(rows.len());
+            for row in rows {
+                match EventEnvelope::from_json(&row.envelope) {
+                    Ok(envelope) => pending.push(Pending {
+                        envelope,
+                        refusals: row.refusals,
+                    }),
+                    Err(reason) => {
+                        self.park(row.event_id.into(), &reason.to_string()).await?;
+                        // The reason may quote the payload, so it stays in the row.
+                        let id = row.event_id;
+                        error!(event.id = %id, "Parked event {id}, which can't be read");
+                    }
+                }
+            }
+            if is_last_look || !pending.is_empty() {
+                return Ok(pending);
+            }
+        }
+    }
+
+    async fn mark_published(&self, events: &[EventId], now: UnixMillis) -> Result<(), StoreError> {
+        let statement = sqlx::query(
+            "UPDATE outbox SET published_at = ?2
+             WHERE published_at IS NULL
+               AND event_id IN (SELECT unhex(value) FROM json_each(?1))",
+        )
+        .bind(json_list(events))
+        .bind(now.as_i64());
+        self.write(statement).await
+    }
+
+    async fn defer(
+        &self,
+        event: EventId,
+        reason: &str,
+        until: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let statement = sqlx::query(
+            "UPDATE outbox SET refusals = refusals + 1, last_refusal = ?2, due_at = ?3
+             WHERE event_id = ?1 AND published_at IS NULL",
+        )
+        .bind(event.as_uuid())
+        .bind(reason)
+        .bind(until.as_i64());
+        self.write(statement).await
+    }
+
+    async fn park(&self, event: EventId, reason: &str) -> Result<(), StoreError> {
+        let statement = sqlx::query(
+            "UPDATE outbox SET parked_reason = ?2 WHERE event_id = ?1 AND published_at IS NULL",
+        )
+        .bind(event.as_uuid())
+        .bind(reason);
+        self.write(statement).await
+    }
+
+    async fn next_due(&self) -> Result<Option<UnixMillis>, StoreError> {
+        // An event behind one that is due later doesn't count: it is not published at its own time.
+        // The index is named because SQLite would rather look through everything that waits.
+        let due: Option<i64> = sqlx::query_scalar(
+            "SELECT min(due_at)
+             FROM outbox INDEXED BY outbox_deferred
+             WHERE due_at IS NOT NULL AND published_at IS NULL AND parked_reason IS NULL
+               AND NOT EXISTS (
+                   SELECT 1 FROM outbox AS earlier
+                   WHERE earlier.subject = outbox.subject AND earlier.seq < outbox.seq
+                     AND earlier.due_at > outbox.due_at
+                     AND earlier.published_at IS NULL AND earlier.parked_reason IS NULL
+               )",
+        )
+        .fetch_one(&self.readers)
+        .await
+        .map_err(unavailable)?;
+        Ok(due.map(UnixMillis::new))
+    }
+
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        let row: BacklogRow = sqlx::query_as(
+            "SELECT count(*) FILTER (WHERE parked_reason IS NULL) AS pending,
+                    count(parked_reason) AS parked,
+                    min(recorded_at) FILTER (WHERE parked_reason IS NULL) AS oldest
+             FROM outbox
+             WHERE published_at IS NULL",
+        )
+        .fetch_one(&self.readers)
+        .await
+        .map_err(unavailable)?;
+        Ok(Backlog {
+            pending: row.pending.unsigned_abs(),
+            parked: row.parked.unsigned_abs(),
+            oldest: row.oldest.map(UnixMillis::new),
+        })
+    }
+}
+
+/// Ids as a JSON array of hexadecimal texts, the one kind of list that SQLite can bind.
+fn json_list(events: &[EventId]) -> String {
+    let items: Vec<String> = events
+        .iter()
+        .map(|event| format!("\"{}\"", event.as_uuid().simple()))
+        .collect();
+    format!("[{}]", items.join(","))
+}
