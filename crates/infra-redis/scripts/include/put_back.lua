@@ -1,0 +1,51 @@
+-- The ways in which a job that did not finish goes back to waiting.
+
+-- Another attempt at once, at the back of the queue.
+local function retry_now(queue, settings, job)
+  local code = let_go(queue, job)
+  if code < 0 then return code end
+  local key = queue.prefix .. job.id
+  redis.call('HSET', key, 'failedReason', job.value, 'stacktrace', job.stacktrace)
+  redis.call('HINCRBY', key, 'atm', 1)
+  local priority = tonumber(redis.call('HGET', key, 'priority') or 0) or 0
+  if priority == 0 and job.lifo then
+    redis.call('RPUSH', queue.wait, job.id)
+  else
+    push_ready(queue, job.id, priority)
+  end
+  if not is_blocked(queue, settings) then wake(queue) end
+  redis.call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
+    'event', 'waiting', 'jobId', job.id, 'prev', 'active')
+  return 0
+end
+
+-- Another attempt after a while. Only an attempt that failed counts as one.
+local function retry_later(queue, settings, now, job)
+  local code = let_go(queue, job)
+  if code < 0 then return code end
+  local key = queue.prefix .. job.id
+  redis.call('HSET', key, 'delay', job.delay)
+  if job.is_attempt then
+    redis.call('HSET', key, 'failedReason', job.value, 'stacktrace', job.stacktrace)
+    redis.call('HINCRBY', key, 'atm', 1)
+  end
+  push_delayed(queue, settings, job.id, now + tonumber(job.delay))
+  wake_at_next_due(queue)
+  return 0
+end
+
+-- Back to the front, as if it had not been taken: the worker stops and can't finish it.
+local function hand_back(queue, settings, job)
+  local code = let_go(queue, job)
+  if code < 0 then return code end
+  local priority = tonumber(redis.call('HGET', queue.prefix .. job.id, 'priority') or 0) or 0
+  if priority > 0 then
+    redis.call('ZADD', queue.prioritized, priority * 4294967296, job.id)
+  else
+    redis.call('RPUSH', queue.wait, job.id)
+  end
+  if not is_blocked(queue, settings) then wake(queue) end
+  redis.call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
+    'event', 'waiting', 'jobId', job.id, 'prev', 'active')
+  return 0
+end

@@ -1,0 +1,9 @@
+--[[
+  pause - let no job start until the queue is resumed.
+  Why a script: a worker must not find a wake-up between the setting and the marker's removal.
+  KEYS  meta, marker, events
+  ARGV  1 key prefix
+]]
+redis.call('HSET', queue.meta, 'paused', 1)
+redis.call('DEL', queue.marker)
+redis.call('XADD', queue.events, '*', 'event', 'paused')

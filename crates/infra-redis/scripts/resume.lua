@@ -1,0 +1,24 @@
+--[[
+  resume - let jobs start again, those first that a 5.x client put aside in `paused`.
+  Why a script: the two lists must be merged without losing or reordering an id.
+  Moves at most 7000 ids a call, so that it never blocks the server for long.
+  KEYS  meta, wait, paused, prioritized, delayed, marker, events
+  ARGV  1 key prefix
+  RETURNS  1 if ids are left in `paused` and the call must be repeated, else 0
+]]
+redis.call('HDEL', queue.meta, 'paused')
+local legacy = redis.call('LRANGE', queue.paused, 0, 6999)
+if #legacy > 0 then
+  redis.call('LTRIM', queue.paused, #legacy, -1)
+  for from = 1, #legacy, 5000 do
+    redis.call('RPUSH', queue.wait, unpack(legacy, from, math.min(from + 4999, #legacy)))
+  end
+  if redis.call('EXISTS', queue.paused) == 1 then return 1 end
+end
+if redis.call('EXISTS', queue.wait, queue.prioritized) > 0 then
+  wake(queue)
+else
+  wake_at_next_due(queue)
+end
+redis.call('XADD', queue.events, '*', 'event', 'resumed')
+return 0

@@ -1,0 +1,57 @@
+//! Performs the jobs that carry domain events.
+
+use std::time::Duration;
+
+use application::events::dispatcher::Dispatcher;
+use application::events::handler::HandlerError;
+use domain::EventEnvelope;
+use domain::event::cloud_event::DecodeError;
+use tracing::info;
+
+use crate::engine::{Claimed, JobContext, JobError, Processor};
+use crate::publisher::EventJson;
+
+/// How long an event waits that a newer release wrote: a rolling deploy brings a worker that can
+/// read it.
+const NEWER_VERSION_WAIT: Duration = Duration::from_mins(1);
+
+/// Decodes a job's event and hands it to the handlers.
+pub struct EventProcessor {
+    dispatcher: Dispatcher,
+}
+
+impl EventProcessor {
+    /// A processor that hands events to this dispatcher.
+    pub fn new(dispatcher: Dispatcher) -> Self {
+        Self { dispatcher }
+    }
+}
+
+impl Processor for EventProcessor {
+    type Data = EventJson;
+    type Output = ();
+
+    async fn process(&self, job: Claimed<EventJson>, context: &JobContext) -> Result<(), JobError> {
+        let envelope = EventEnvelope::from_json(job.data.get()).map_err(|error| {
+            if let DecodeError::NewerVersion { .. } = error {
+                info!(job.id = %job.id, "Event {} waits for a newer release: {error}", job.id);
+                return JobError::NotYet(NEWER_VERSION_WAIT);
+            }
+            JobError::permanent(error.to_string())
+        })?;
+        tokio::select! {
+            // Once the lock can't be proven, another worker may have the job: dropping the handler
+            // rolls its transaction back.
+            biased;
+            () = context.cancelled() => Err(JobError::transient("the job was taken from this worker")),
+            handled = self.dispatcher.dispatch(&envelope) => handled.map_err(to_job_error),
+        }
+    }
+}
+
+fn to_job_error(error: HandlerError) -> JobError {
+    match error {
+        HandlerError::Transient(cause) => JobError::transient(&*cause as &dyn std::error::Error),
+        HandlerError::Permanent(cause) => JobError::permanent(&*cause as &dyn std::error::Error),
+    }
+}

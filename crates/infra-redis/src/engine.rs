@@ -1,0 +1,77 @@
+//! A queue engine that stores exactly what BullMQ 6 would store, for every operation, so that
+//! BullMQ's clients and this one share a queue at the same time.
+//!
+//! A [`Queue`] adds jobs, a [`Worker`] claims them and drives a [`Processor`]. What stands in
+//! Valkey is described in `docs/wire.md`; the Lua in `scripts/` writes it. Only `connection` and
+//! `scripts` know the client library.
+//!
+//! ```no_run
+//! use infra_redis::engine::{
+//!     Claimed, Connection, ConnectionSettings, JobContext, JobError, JobOptions, Processor, Queue,
+//!     QueueId, Worker, WorkerSettings,
+//! };
+//!
+//! #[derive(serde::Serialize, serde::Deserialize)]
+//! struct Greeting {
+//!     name: String,
+//! }
+//!
+//! struct Greet;
+//!
+//! impl Processor for Greet {
+//!     type Data = Greeting;
+//!     type Output = usize;
+//!
+//!     async fn process(
+//!         &self,
+//!         job: Claimed<Greeting>,
+//!         _context: &JobContext,
+//!     ) -> Result<usize, JobError> {
+//!         Ok(job.data.name.len())
+//!     }
+//! }
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let settings = ConnectionSettings::parse("redis://127.0.0.1:6379")?;
+//! let connection = Connection::open(&settings).await?;
+//! let id = QueueId::parse("bull", "greetings")?;
+//!
+//! let queue = Queue::<Greeting>::new(connection.clone(), id.clone());
+//! let ada = Greeting { name: "Ada".to_owned() };
+//! queue.add("greet", &ada, &JobOptions::default()).await?;
+//!
+//! let worker = Worker::start(&settings, id, Greet, WorkerSettings::default()).await?;
+//! worker.stop(std::time::Duration::from_secs(10)).await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod backoff;
+mod clock;
+mod connection;
+mod error;
+mod job;
+mod keys;
+mod options;
+mod processor;
+mod queue;
+mod reply;
+mod scripts;
+mod worker;
+
+pub use backoff::{Backoff, BackoffError};
+pub use connection::{Connection, ConnectionSettings};
+pub use error::{ConnectError, EngineError, OptionError, ScriptError};
+pub use job::{Claimed, Job};
+pub use keys::QueueId;
+pub use options::{JobId, JobOptions, Keep, NewJob};
+pub use processor::{JobContext, JobError, Processor};
+pub use queue::{JobCounts, Queue};
+pub use reply::Reply;
+pub use worker::{
+    JobOutcome, RateLimit, StopReport, Worker, WorkerHandle, WorkerObserver, WorkerSettings,
+};
+
+#[cfg(test)]
+#[path = "../tests/scripts/mod.rs"]
+mod script_tests;

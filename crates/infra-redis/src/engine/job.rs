@@ -1,0 +1,152 @@
+//! A job, as it stands in Valkey and as a processor gets it.
+
+use std::collections::HashMap;
+
+use super::error::EngineError;
+use super::options::WireOptions;
+use super::reply::{Decoder, Reply};
+
+/// A stored job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Identifies the job within its queue.
+    pub id: String,
+    /// The kind of job.
+    pub name: String,
+    /// What it works on, as JSON.
+    pub data: String,
+    /// What it was added with, as JSON under BullMQ's short names.
+    pub options: String,
+    /// When it was added, in Unix milliseconds.
+    pub timestamp: u64,
+    /// Attempts that ended.
+    pub attempts_made: u32,
+    /// Attempts that were started.
+    pub attempts_started: u32,
+    /// How often its worker was lost.
+    pub stalls: u32,
+    /// When its last attempt started, in Unix milliseconds.
+    pub processed_on: Option<u64>,
+    /// When it completed or failed for good, in Unix milliseconds.
+    pub finished_on: Option<u64>,
+    /// What it returned, as JSON.
+    pub return_value: Option<String>,
+    /// Why its last attempt failed.
+    pub failed_reason: Option<String>,
+    /// A trace of each failed attempt, oldest first, as a JSON array.
+    pub stack_traces: Option<String>,
+}
+
+impl Job {
+    pub(crate) fn from_fields(id: &str, reply: Reply) -> Result<Option<Self>, EngineError> {
+        let fields = Decoder("HGETALL").texts(reply)?;
+        if fields.is_empty() {
+            return Ok(None);
+        }
+        let mut fields: HashMap<_, _> = fields
+            .chunks_exact(2)
+            .map(|pair| (pair[0].clone(), pair[1].clone()))
+            .collect();
+        Ok(Some(Self {
+            id: id.to_owned(),
+            name: fields.remove("name").unwrap_or_default(),
+            data: fields.remove("data").unwrap_or_else(|| "{}".to_owned()),
+            options: fields.remove("opts").unwrap_or_else(|| "{}".to_owned()),
+            timestamp: number(fields.get("timestamp")).unwrap_or_default(),
+            attempts_made: number(fields.get("atm")).unwrap_or_default(),
+            attempts_started: number(fields.get("ats")).unwrap_or_default(),
+            stalls: number(fields.get("stc")).unwrap_or_default(),
+            processed_on: number(fields.get("processedOn")),
+            finished_on: number(fields.get("finishedOn")),
+            return_value: fields.remove("returnvalue"),
+            failed_reason: fields.remove("failedReason"),
+            stack_traces: fields.remove("stacktrace"),
+        }))
+    }
+}
+
+/// A job that a worker claimed, as its processor gets it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed<T> {
+    /// Identifies the job within its queue.
+    pub id: String,
+    /// The kind of job.
+    pub name: String,
+    /// What it works on.
+    pub data: T,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// When it was added, in Unix milliseconds.
+    pub timestamp: u64,
+}
+
+/// A job as the fetch returns it, with what the worker needs to settle it.
+#[derive(Debug, Clone)]
+pub(crate) struct Fetched {
+    pub(crate) id: String,
+    pub(crate) token: String,
+    pub(crate) name: Option<String>,
+    pub(crate) data: Option<String>,
+    pub(crate) options: Result<WireOptions, String>,
+    pub(crate) timestamp: u64,
+    pub(crate) attempts_made: u32,
+    pub(crate) stack_traces: Vec<String>,
+    pub(crate) deferred_failure: Option<String>,
+}
+
+impl Fetched {
+    /// Decodes one job of `settle_and_fetch`; the order of the fields is `JOB_FIELDS` there.
+    pub(crate) fn decode(decoder: Decoder, reply: Reply) -> Result<Self, EngineError> {
+        let [id, token, fields] = decoder.array::<3>(reply)?;
+        let fields = decoder.list(fields)?;
+        let fields: Vec<_> = fields
+            .into_iter()
+            .map(|field| decoder.optional_text(field))
+            .collect::<Result<_, _>>()?;
+        let [
+            name,
+            data,
+            options,
+            timestamp,
+            _delay,
+            _priority,
+            _started,
+            made,
+            _stalls,
+            traces,
+            defa,
+        ] = <[Option<String>; 11]>::try_from(fields)
+            .map_err(|_| decoder.unexpected("eleven fields a job"))?;
+        let options = options.map_or_else(
+            || Ok(WireOptions::default()),
+            |json| serde_json::from_str(&json).map_err(|error| error.to_string()),
+        );
+        Ok(Self {
+            id: decoder.text(id)?,
+            token: decoder.text(token)?,
+            name,
+            data,
+            options,
+            timestamp: number(timestamp.as_ref()).unwrap_or_default(),
+            attempts_made: number(made.as_ref()).unwrap_or_default(),
+            // A trace that is not JSON is lost rather than the job.
+            stack_traces: traces
+                .and_then(|json| serde_json::from_str(&json).ok())
+                .unwrap_or_default(),
+            deferred_failure: defa,
+        })
+    }
+}
+
+/// A number that another client may have written as `1.0` or `1e3`, as JavaScript and Lua do.
+fn number<N: TryFrom<u64>>(text: Option<&String>) -> Option<N> {
+    let text = text?;
+    let whole = text.parse::<u64>().ok();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates"
+    )]
+    let number = whole.or_else(|| text.parse::<f64>().ok().map(|number| number as u64));
+    N::try_from(number?).ok()
+}

@@ -1,0 +1,179 @@
+//! Where a producer adds jobs.
+
+use std::marker::PhantomData;
+
+use serde::Serialize;
+
+use super::clock;
+use super::connection::Connection;
+use super::error::EngineError;
+use super::job::Job;
+use super::keys::{QueueId, QueueKeys};
+use super::options::{JobOptions, NewJob, millis};
+use super::reply::{Decoder, Reply};
+use super::scripts;
+
+/// How many jobs one script call adds at most, so that it never blocks the server for long.
+const ADD_CHUNK: usize = 100;
+
+/// A queue of jobs that work on `T`. Cheap to clone.
+pub struct Queue<T> {
+    connection: Connection,
+    id: QueueId,
+    keys: QueueKeys,
+    data: PhantomData<fn(T)>,
+}
+
+/// How many jobs of a queue are in each state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JobCounts {
+    /// Ready, without a priority.
+    pub waiting: u64,
+    /// Being performed.
+    pub active: u64,
+    /// Ready, with a priority.
+    pub prioritized: u64,
+    /// Not due yet.
+    pub delayed: u64,
+    /// Waiting for other jobs.
+    pub waiting_children: u64,
+    /// Done.
+    pub completed: u64,
+    /// Failed for good.
+    pub failed: u64,
+}
+
+impl<T> Clone for Queue<T> {
+    fn clone(&self) -> Self {
+        Self {
+            connection: self.connection.clone(),
+            id: self.id.clone(),
+            keys: self.keys.clone(),
+            data: PhantomData,
+        }
+    }
+}
+
+impl<T: Serialize> Queue<T> {
+    /// Adds a job; its id.
+    ///
+    /// If Valkey's answer is lost, the job may have been added or not; with an id of one's own in
+    /// the options, adding it again is harmless.
+    pub async fn add(
+        &self,
+        name: &str,
+        data: &T,
+        options: &JobOptions,
+    ) -> Result<String, EngineError> {
+        let job = NewJob {
+            name,
+            data,
+            options: options.clone(),
+        };
+        let mut ids = self.add_encoded(&[encode(&job)?]).await?;
+        ids.pop()
+            .ok_or_else(|| Decoder("add_jobs").unexpected("an id"))
+    }
+
+    /// Adds jobs in order; their ids. Each hundred are added together or not at all; if a later
+    /// hundred fails, the earlier ones stay.
+    pub async fn add_bulk(&self, jobs: &[NewJob<'_, T>]) -> Result<Vec<String>, EngineError> {
+        // Everything is checked before anything is sent.
+        let jobs = jobs.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
+        let mut ids = Vec::with_capacity(jobs.len());
+        for chunk in jobs.chunks(ADD_CHUNK) {
+            ids.extend(self.add_encoded(chunk).await?);
+        }
+        Ok(ids)
+    }
+}
+
+impl<T> Queue<T> {
+    /// The queue with this identity.
+    pub fn new(connection: Connection, id: QueueId) -> Self {
+        Self {
+            keys: QueueKeys::new(&id),
+            connection,
+            id,
+            data: PhantomData,
+        }
+    }
+
+    /// The queue's identity.
+    pub fn id(&self) -> &QueueId {
+        &self.id
+    }
+
+    /// Lets no job start until [`resume`](Self::resume); active ones go on.
+    pub async fn pause(&self) -> Result<(), EngineError> {
+        let script = &scripts::PAUSE;
+        script
+            .call(&self.connection, &self.keys, [])
+            .await
+            .map(drop)
+    }
+
+    /// Lets jobs start again, those first that a 5.x client put aside.
+    pub async fn resume(&self) -> Result<(), EngineError> {
+        let decoder = Decoder("resume");
+        loop {
+            let reply = scripts::RESUME.call(&self.connection, &self.keys, []);
+            if decoder.int(&reply.await?)? == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How many jobs are in each state, at one moment.
+    pub async fn counts(&self) -> Result<JobCounts, EngineError> {
+        let decoder = Decoder("counts");
+        let reply = scripts::COUNTS
+            .call(&self.connection, &self.keys, [])
+            .await?;
+        let counts = decoder.array::<7>(reply)?;
+        let count = |index: usize| decoder.count(&counts[index]);
+        Ok(JobCounts {
+            waiting: count(0)?,
+            active: count(1)?,
+            prioritized: count(2)?,
+            delayed: count(3)?,
+            waiting_children: count(4)?,
+            completed: count(5)?,
+            failed: count(6)?,
+        })
+    }
+
+    /// The job with this id.
+    pub async fn job(&self, id: &str) -> Result<Option<Job>, EngineError> {
+        let fields = self.connection.command("HGETALL", vec![self.keys.job(id)]);
+        Job::from_fields(id, fields.await?)
+    }
+
+    async fn add_encoded(&self, jobs: &[[String; 8]]) -> Result<Vec<String>, EngineError> {
+        let args = std::iter::once(jobs.len().to_string()).chain(jobs.iter().flatten().cloned());
+        let reply: Reply = scripts::ADD_JOBS
+            .call(&self.connection, &self.keys, args)
+            .await?;
+        Decoder("add_jobs").texts(reply)
+    }
+}
+
+/// A job as the eight arguments that `add_jobs` takes for it.
+fn encode<T: Serialize>(job: &NewJob<'_, T>) -> Result<[String; 8], EngineError> {
+    let options = &job.options;
+    options.check()?;
+    let wire = serde_json::to_string(&options.to_wire()).map_err(EngineError::Data)?;
+    Ok([
+        options
+            .id
+            .as_ref()
+            .map_or_else(String::new, |id| id.as_str().to_owned()),
+        job.name.to_owned(),
+        serde_json::to_string(&job.data).map_err(EngineError::Data)?,
+        wire,
+        clock::now().to_string(),
+        millis(options.delay).to_string(),
+        options.priority.to_string(),
+        u8::from(options.lifo).to_string(),
+    ])
+}

@@ -1,0 +1,307 @@
+//! What becomes of a job after an attempt, and the call that says so.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::clock;
+use crate::engine::connection::Connection;
+use crate::engine::error::{EngineError, ScriptError};
+use crate::engine::job::Fetched;
+use crate::engine::keys::QueueKeys;
+use crate::engine::options::{KeepLimits, StoredBackoff, millis};
+use crate::engine::processor::{Failure, JobError};
+use crate::engine::reply::{Decoder, Reply};
+use crate::engine::scripts::SETTLE_AND_FETCH;
+
+use super::{JobOutcome, WorkerSettings};
+
+/// A job whose attempt ended.
+#[derive(Debug, Clone)]
+pub(super) struct Settlement {
+    pub(super) id: String,
+    pub(super) token: String,
+    pub(super) outcome: JobOutcome,
+    pub(super) duration: Duration,
+    change: Change,
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    Complete {
+        value: String,
+        keep: KeepLimits,
+    },
+    Fail {
+        failed: Failed,
+        attempts: u32,
+        keep: KeepLimits,
+    },
+    RetryNow {
+        failed: Failed,
+        lifo: bool,
+    },
+    RetryLater {
+        failed: Failed,
+        delay: Duration,
+    },
+    PutOff {
+        delay: Duration,
+    },
+    HandBack,
+}
+
+/// What is stored of a failed attempt.
+#[derive(Debug, Clone)]
+struct Failed {
+    reason: String,
+    /// The traces of all attempts, as a JSON array.
+    traces: String,
+}
+
+impl Settlement {
+    /// Decides what becomes of a job from how its attempt ended.
+    pub(super) fn decide(
+        job: &Fetched,
+        result: Result<String, JobError>,
+        started: Instant,
+        settings: &WorkerSettings,
+        random: f64,
+    ) -> Self {
+        let (outcome, change) = match result {
+            Ok(value) => {
+                let keep = keep(job, settings, JobOutcome::Completed);
+                (JobOutcome::Completed, Change::Complete { value, keep })
+            }
+            Err(JobError::NotYet(delay)) => (JobOutcome::Retried, Change::PutOff { delay }),
+            Err(JobError::Permanent(failure)) => fail(job, &failure, settings),
+            Err(JobError::Transient(failure)) => retry(job, &failure, settings, random),
+        };
+        Self {
+            id: job.id.clone(),
+            token: job.token.clone(),
+            outcome,
+            duration: started.elapsed(),
+            change,
+        }
+    }
+
+    /// Gives a job back that could not end.
+    pub(super) fn hand_back(job: &Fetched, started: Instant) -> Self {
+        Self {
+            id: job.id.clone(),
+            token: job.token.clone(),
+            outcome: JobOutcome::HandedBack,
+            duration: started.elapsed(),
+            change: Change::HandBack,
+        }
+    }
+
+    /// Why the attempt failed; empty if it did not.
+    pub(super) fn reason(&self) -> &str {
+        match &self.change {
+            Change::Fail { failed, .. }
+            | Change::RetryNow { failed, .. }
+            | Change::RetryLater { failed, .. } => &failed.reason,
+            Change::Complete { .. } | Change::PutOff { .. } | Change::HandBack => "",
+        }
+    }
+
+    /// The eleven arguments that `settle_and_fetch` takes for a job.
+    fn args(&self) -> [String; 11] {
+        let mut args = [const { String::new() }; 11];
+        let everything = KeepLimits {
+            count: -1,
+            age_secs: -1,
+            limit: 0,
+        };
+        let (kind, failed, attempts, keep, delay, flag) = match &self.change {
+            Change::Complete { value, keep } => {
+                args[3].clone_from(value);
+                ("completed", None, 0, *keep, Duration::ZERO, false)
+            }
+            Change::Fail {
+                failed,
+                attempts,
+                keep,
+            } => (
+                "failed",
+                Some(failed),
+                *attempts,
+                *keep,
+                Duration::ZERO,
+                false,
+            ),
+            Change::RetryNow { failed, lifo } => {
+                ("retry", Some(failed), 0, everything, Duration::ZERO, *lifo)
+            }
+            Change::RetryLater { failed, delay } => {
+                ("delay", Some(failed), 0, everything, *delay, true)
+            }
+            Change::PutOff { delay } => ("delay", None, 0, everything, *delay, false),
+            Change::HandBack => ("release", None, 0, everything, Duration::ZERO, false),
+        };
+        kind.clone_into(&mut args[0]);
+        args[1].clone_from(&self.id);
+        args[2].clone_from(&self.token);
+        if let Some(failed) = failed {
+            args[3].clone_from(&failed.reason);
+            args[4].clone_from(&failed.traces);
+        }
+        args[5] = attempts.to_string();
+        args[6] = keep.count.to_string();
+        args[7] = keep.age_secs.to_string();
+        args[8] = keep.limit.to_string();
+        args[9] = millis(delay).to_string();
+        args[10] = u8::from(flag).to_string();
+        args
+    }
+}
+
+fn keep(job: &Fetched, settings: &WorkerSettings, outcome: JobOutcome) -> KeepLimits {
+    let own = job.options.as_ref().ok().and_then(|options| match outcome {
+        JobOutcome::Completed => options.remove_on_complete.as_ref(),
+        _ => options.remove_on_fail.as_ref(),
+    });
+    let default = match outcome {
+        JobOutcome::Completed => settings.keep_completed,
+        _ => settings.keep_failed,
+    };
+    own.map_or_else(|| default.into(), KeepLimits::from)
+}
+
+fn fail(job: &Fetched, failure: &Failure, settings: &WorkerSettings) -> (JobOutcome, Change) {
+    let change = Change::Fail {
+        failed: failed(job, failure),
+        attempts: job.options.as_ref().map_or(0, |options| options.attempts),
+        keep: keep(job, settings, JobOutcome::Failed),
+    };
+    (JobOutcome::Failed, change)
+}
+
+fn retry(
+    job: &Fetched,
+    failure: &Failure,
+    settings: &WorkerSettings,
+    random: f64,
+) -> (JobOutcome, Change) {
+    let attempt = job.attempts_made + 1;
+    let options = match &job.options {
+        Ok(options) if attempt < options.attempts => options,
+        _ => return fail(job, failure, settings),
+    };
+    let delay = match &options.backoff {
+        None => Duration::ZERO,
+        Some(StoredBackoff::Known(backoff)) => backoff.delay(attempt, random),
+        Some(StoredBackoff::Other(strategy)) => {
+            let reason = format!(
+                "{} (and the job can't be tried again: backoff {strategy} is unknown here)",
+                failure.reason
+            );
+            return fail(job, &Failure::from(reason), settings);
+        }
+    };
+    let failed = failed(job, failure);
+    let change = if delay.is_zero() {
+        let lifo = options.lifo.unwrap_or(false);
+        Change::RetryNow { failed, lifo }
+    } else {
+        Change::RetryLater { failed, delay }
+    };
+    (JobOutcome::Retried, change)
+}
+
+fn failed(job: &Fetched, failure: &Failure) -> Failed {
+    let mut traces = job.stack_traces.clone();
+    traces.push(failure.trace.clone());
+    let limit = job
+        .options
+        .as_ref()
+        .ok()
+        .and_then(|options| options.stack_trace_limit);
+    if let Some(limit) = limit {
+        let surplus = traces.len().saturating_sub(limit as usize);
+        traces.drain(..surplus);
+    }
+    Failed {
+        reason: failure.reason.clone(),
+        // Texts always have a JSON form.
+        traces: serde_json::to_string(&traces).unwrap_or_else(|_| "[]".to_owned()),
+    }
+}
+
+/// What one call brought.
+#[derive(Debug)]
+pub(super) struct Round {
+    /// For each settlement, whether it took effect.
+    pub(super) settled: Vec<Result<(), ScriptError>>,
+    /// The jobs claimed.
+    pub(super) jobs: Vec<Fetched>,
+    /// How long the rate limit lets no job start.
+    pub(super) rate_limited: Option<Duration>,
+    /// When the next delayed job is due, in Unix milliseconds; only told when fewer jobs came than
+    /// were asked for.
+    pub(super) next_due: Option<f64>,
+}
+
+/// Ends the work on jobs and claims a job for each token, in one call.
+///
+/// If the answer is lost, the same settlements may be sent again: those that took effect then fail
+/// with a missing lock.
+pub(super) async fn settle_and_fetch(
+    connection: &Connection,
+    keys: &QueueKeys,
+    settings: &WorkerSettings,
+    settlements: &[Settlement],
+    tokens: Vec<String>,
+) -> Result<Round, EngineError> {
+    let limit = settings.rate_limit;
+    let mut args = vec![
+        clock::now().to_string(),
+        millis(settings.lock_duration).to_string(),
+        settings.name.clone().unwrap_or_default(),
+        limit.map_or_else(String::new, |limit| limit.max.to_string()),
+        limit.map_or_else(String::new, |limit| millis(limit.window).to_string()),
+        settlements.len().to_string(),
+    ];
+    args.extend(settlements.iter().flat_map(Settlement::args));
+    args.extend(tokens);
+    let reply = SETTLE_AND_FETCH.call(connection, keys, args).await?;
+    decode(reply, settlements)
+}
+
+fn decode(reply: Reply, settlements: &[Settlement]) -> Result<Round, EngineError> {
+    let decoder = Decoder("settle_and_fetch");
+    let [codes, jobs, ttl, due] = decoder.array::<4>(reply)?;
+    let codes = decoder.list(codes)?;
+    if codes.len() != settlements.len() {
+        return Err(decoder.unexpected("a code for each settled job"));
+    }
+    let settled = codes.iter().zip(settlements).map(|(code, settlement)| {
+        let code = decoder.int(code)?;
+        if code >= 0 {
+            return Ok(Ok(()));
+        }
+        let operation = match settlement.change {
+            Change::Complete { .. } | Change::Fail { .. } => "moveToFinished",
+            Change::RetryNow { .. } => "retryJob",
+            Change::RetryLater { .. } | Change::PutOff { .. } => "moveToDelayed",
+            Change::HandBack => "moveJobFromActiveToWait",
+        };
+        Ok(Err(ScriptError::from_code(code, &settlement.id, operation)))
+    });
+    let settled = settled.collect::<Result<_, EngineError>>()?;
+    let jobs = decoder.list(jobs)?.into_iter();
+    let jobs = jobs
+        .map(|job| Fetched::decode(decoder, job))
+        .collect::<Result<_, _>>()?;
+    let ttl = decoder.count(&ttl)?;
+    let due: f64 = decoder
+        .text(due)?
+        .parse()
+        .map_err(|_| decoder.unexpected("a time"))?;
+    Ok(Round {
+        settled,
+        jobs,
+        rate_limited: (ttl > 0).then(|| Duration::from_millis(ttl)),
+        next_due: (due > 0.0).then_some(due),
+    })
+}

@@ -1,0 +1,57 @@
+//! Gives jobs back whose worker is gone.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::engine::clock;
+use crate::engine::connection::Connection;
+use crate::engine::error::EngineError;
+use crate::engine::keys::{QueueId, QueueKeys};
+use crate::engine::options::millis;
+use crate::engine::reply::Decoder;
+use crate::engine::scripts::RECOVER_STALLED;
+
+/// Looks at the start and then once an interval; all workers of a queue together look once an
+/// interval, because the first to look keeps the others from it.
+pub(super) async fn recover_regularly(
+    connection: Connection,
+    queue: QueueId,
+    keys: QueueKeys,
+    interval: Duration,
+    max_stalls: u32,
+    stop: CancellationToken,
+) {
+    loop {
+        match recover(&connection, &keys, interval, max_stalls).await {
+            Ok(recovered) => {
+                for id in recovered {
+                    warn!(queue.name = queue.name(), job.id = %id, "Job {id} lost its worker and waits again");
+                }
+            }
+            Err(error) => {
+                warn!(queue.name = queue.name(), %error, "Could not look for jobs without a worker");
+            }
+        }
+        let wait = tokio::time::sleep(interval);
+        if stop.run_until_cancelled(wait).await.is_none() {
+            return;
+        }
+    }
+}
+
+async fn recover(
+    connection: &Connection,
+    keys: &QueueKeys,
+    interval: Duration,
+    max_stalls: u32,
+) -> Result<Vec<String>, EngineError> {
+    let args = [
+        clock::now().to_string(),
+        millis(interval).to_string(),
+        max_stalls.to_string(),
+    ];
+    let reply = RECOVER_STALLED.call(connection, keys, args).await?;
+    Decoder("recover_stalled").texts(reply)
+}

@@ -1,0 +1,8 @@
+//! Queues in Valkey that BullMQ's clients share, and the domain's ports on top of them.
+//!
+//! [`engine`] is the queue engine: it knows nothing of Bellwether and can be used alone, with job
+//! types of one's own. [`publisher`] and [`consumer`] carry domain events over it.
+
+pub mod consumer;
+pub mod engine;
+pub mod publisher;

@@ -1,0 +1,143 @@
+//! Faults of the network and of Valkey: nothing is lost, nothing happens twice unnoticed.
+
+#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+
+mod support;
+
+use std::time::Duration;
+
+use infra_redis::engine::{EngineError, JobId, JobOptions, WorkerSettings};
+use serde_json::json;
+use support::{Counter, TestQueue, echo, next, quick, telling};
+use testkit::program::eventually;
+use testkit::proxy::Proxy;
+use testkit::valkey::{PrivateValkey, shared_url};
+
+/// A queue behind a proxy, and the same queue without it.
+async fn behind_proxy() -> (Proxy, TestQueue, TestQueue) {
+    let url = shared_url().await;
+    let proxy = Proxy::start(url.strip_prefix("redis://").unwrap())
+        .await
+        .unwrap();
+    let proxied = TestQueue::at(&proxy.url()).await;
+    let mut direct = TestQueue::at(&url).await;
+    direct.queue = infra_redis::engine::Queue::new(direct.connection.clone(), proxied.id.clone());
+    direct.id = proxied.id.clone();
+    (proxy, proxied, direct)
+}
+
+#[tokio::test]
+async fn an_add_whose_answer_is_lost_is_told_and_harmless_to_repeat() {
+    let (proxy, proxied, direct) = behind_proxy().await;
+    let options = JobOptions {
+        id: Some(JobId::parse("event-1").unwrap()),
+        ..JobOptions::default()
+    };
+    // The script is known before the fault, so that the lost answer is the add's own.
+    proxied.add(json!("first")).await;
+    proxy.drop_next_reply();
+    let lost = proxied.queue.add("job", &json!(1), &options).await;
+    assert!(matches!(lost, Err(EngineError::Unavailable(_))), "{lost:?}");
+    let id = eventually("the connection to come back", || async {
+        proxied.queue.add("job", &json!(1), &options).await.ok()
+    })
+    .await;
+    assert_eq!(id, "event-1");
+    assert_eq!(direct.queue.counts().await.unwrap().waiting, 2);
+}
+
+#[tokio::test]
+async fn a_settlement_whose_answer_is_lost_takes_effect_once() {
+    let (proxy, proxied, direct) = behind_proxy().await;
+    let performed = Counter::default();
+    let counted = performed.clone();
+    let (go, gone) = tokio::sync::watch::channel(false);
+    let (processor, mut told) = telling(move |_, _| {
+        counted.up();
+        let mut gone = gone.clone();
+        async move {
+            gone.wait_for(|gone| *gone).await.unwrap();
+            Ok(json!(null))
+        }
+    });
+    // No renewal during the test, so that the next answer is the settlement's.
+    let lock_duration = Duration::from_secs(600);
+    let settings = WorkerSettings {
+        lock_duration,
+        stalled_interval: lock_duration,
+        ..quick()
+    };
+    let worker = proxied.work_with(processor, settings).await;
+    let first = direct.add(json!(1)).await;
+    next(&mut told).await;
+    proxy.drop_next_reply();
+    go.send(true).unwrap();
+    let job = direct.finished(&first).await;
+    assert_eq!(job.attempts_made, 1);
+    assert!(!proxy.is_armed(), "the fault was not caused");
+
+    let second = direct.add(json!(2)).await;
+    direct.finished(&second).await;
+    worker.stop(Duration::from_secs(5)).await;
+    assert_eq!(performed.get(), 2);
+    let counts = direct.queue.counts().await.unwrap();
+    assert_eq!((counts.completed, counts.active, counts.waiting), (2, 0, 0));
+}
+
+#[tokio::test]
+async fn a_worker_goes_on_after_its_connections_were_cut() {
+    let (proxy, proxied, direct) = behind_proxy().await;
+    let (processor, _told) = echo();
+    let worker = proxied.work(processor).await;
+    for n in 0..3 {
+        let id = direct.add(json!(n)).await;
+        direct.finished(&id).await;
+        proxy.cut();
+    }
+    let last = direct.add(json!("last")).await;
+    direct.finished(&last).await;
+    worker.stop(Duration::from_secs(5)).await;
+    assert_eq!(direct.queue.counts().await.unwrap().completed, 4);
+}
+
+#[tokio::test]
+async fn a_worker_goes_on_after_valkey_was_killed_and_started_again() {
+    let mut valkey = PrivateValkey::start().await.unwrap();
+    let test = TestQueue::at(&valkey.url()).await;
+    let (processor, _told) = echo();
+    let worker = test.work(processor).await;
+    let before = test.add(json!("before")).await;
+    test.finished(&before).await;
+
+    valkey.kill().await.unwrap();
+    let away = test
+        .queue
+        .add("job", &json!("lost"), &JobOptions::default())
+        .await;
+    assert!(matches!(away, Err(EngineError::Unavailable(_))), "{away:?}");
+    valkey.restart().await.unwrap();
+
+    // The scripts are gone with the old server, and are sent again.
+    let after = eventually("an add to succeed", || async {
+        test.queue
+            .add("job", &json!("after"), &JobOptions::default())
+            .await
+            .ok()
+    })
+    .await;
+    test.finished(&after).await;
+    worker.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_server_that_forgot_the_scripts_is_sent_them() {
+    let valkey = PrivateValkey::start().await.unwrap();
+    let test = TestQueue::at(&valkey.url()).await;
+    test.add(json!(1)).await;
+    test.connection
+        .command("SCRIPT", vec!["FLUSH".to_owned()])
+        .await
+        .unwrap();
+    test.add(json!(2)).await;
+    assert_eq!(test.queue.counts().await.unwrap().waiting, 2);
+}

@@ -1,0 +1,178 @@
+//! Each script against a real Valkey: the keyspace before, the call, the keyspace after.
+//!
+//! Times are arguments of the scripts, so the keyspace that a call leaves is the same every time.
+
+mod add_jobs;
+mod counts;
+mod extend_locks;
+mod keyspace;
+mod pause_and_resume;
+mod recover_stalled;
+mod settle_and_fetch;
+
+use crate::engine::Queue;
+use crate::engine::connection::{Connection, ConnectionSettings};
+use crate::engine::keys::{QueueId, QueueKeys, Suffix};
+use crate::engine::reply::Reply;
+use crate::engine::scripts::{self, Script};
+use crate::engine::worker::RateLimit;
+
+/// A queue that no other test has, and what tests do to it.
+struct Fixture {
+    connection: Connection,
+    keys: QueueKeys,
+    queue: Queue<serde_json::Value>,
+}
+
+/// When everything happens: 2026-11-24 08:12:44.676 UTC.
+const NOW: u64 = 1_795_507_964_676;
+
+/// Asserts what the queue's keys hold.
+macro_rules! assert_keyspace {
+    ($fixture:expr, @$expected:literal) => {
+        insta::assert_snapshot!($fixture.keyspace().await, @$expected)
+    };
+}
+use assert_keyspace;
+
+/// A job for `add_jobs`.
+#[derive(Clone, Copy)]
+struct Add<'a> {
+    id: &'a str,
+    delay: u64,
+    priority: u32,
+    lifo: bool,
+}
+
+const PLAIN: Add<'static> = Add {
+    id: "",
+    delay: 0,
+    priority: 0,
+    lifo: false,
+};
+
+impl Fixture {
+    async fn new() -> Self {
+        let url = testkit::valkey::shared_url().await;
+        let settings = ConnectionSettings::parse(&url).unwrap();
+        let connection = Connection::open(&settings).await.unwrap();
+        let id = QueueId::parse(&testkit::valkey::unique_prefix(), "q").unwrap();
+        Self {
+            keys: QueueKeys::new(&id),
+            queue: Queue::new(connection.clone(), id),
+            connection,
+        }
+    }
+
+    /// Sends a command on one of the queue's keys.
+    async fn on(&self, command: &'static str, suffix: Suffix, args: &[&str]) -> Reply {
+        let mut all = vec![self.keys.of(suffix)];
+        all.extend(args.iter().map(ToString::to_string));
+        self.connection.command(command, all).await.unwrap()
+    }
+
+    async fn call<S: ToString>(&self, script: &Script, args: impl IntoIterator<Item = S>) -> Reply {
+        let args = args.into_iter().map(|arg| arg.to_string());
+        script
+            .call(&self.connection, &self.keys, args)
+            .await
+            .unwrap()
+    }
+
+    async fn add(&self, jobs: &[Add<'_>]) -> Vec<String> {
+        let mut args = vec![jobs.len().to_string()];
+        for job in jobs {
+            args.extend(
+                [job.id, "greet", r#"{"to":"Ada"}"#, r#"{"attempts":3}"#].map(String::from),
+            );
+            args.extend([
+                NOW.to_string(),
+                job.delay.to_string(),
+                job.priority.to_string(),
+            ]);
+            args.push(u8::from(job.lifo).to_string());
+        }
+        match self.call(&scripts::ADD_JOBS, args).await {
+            Reply::List(ids) => ids.iter().map(text).collect(),
+            other => panic!("not ids: {other:?}"),
+        }
+    }
+
+    /// Claims a job for each token; the ids.
+    async fn fetch(&self, now: u64, limit: Option<RateLimit>, tokens: &[&str]) -> Fetch {
+        self.settle_and_fetch(now, limit, &[], tokens).await
+    }
+
+    async fn settle(&self, now: u64, jobs: &[[&str; 11]]) -> Vec<i64> {
+        self.settle_and_fetch(now, None, jobs, &[]).await.codes
+    }
+
+    async fn settle_and_fetch(
+        &self,
+        now: u64,
+        limit: Option<RateLimit>,
+        settled: &[[&str; 11]],
+        tokens: &[&str],
+    ) -> Fetch {
+        let mut args = vec![now.to_string(), "30000".to_owned(), "w1".to_owned()];
+        args.push(limit.map_or_else(String::new, |limit| limit.max.to_string()));
+        args.push(limit.map_or_else(String::new, |limit| limit.window.as_millis().to_string()));
+        args.push(settled.len().to_string());
+        args.extend(settled.iter().flatten().map(ToString::to_string));
+        args.extend(tokens.iter().map(ToString::to_string));
+        let reply = self.call(&scripts::SETTLE_AND_FETCH, args).await;
+        Fetch::from(reply)
+    }
+
+    async fn keyspace(&self) -> String {
+        keyspace::dump(&self.connection, self.keys.base()).await
+    }
+}
+
+/// What `settle_and_fetch` answered.
+#[derive(Debug)]
+struct Fetch {
+    codes: Vec<i64>,
+    ids: Vec<String>,
+    limited_for: i64,
+    due: String,
+}
+
+impl From<Reply> for Fetch {
+    fn from(reply: Reply) -> Self {
+        let Reply::List(parts) = reply else {
+            panic!("not a list: {reply:?}")
+        };
+        let [
+            Reply::List(codes),
+            Reply::List(jobs),
+            Reply::Int(limited_for),
+            due,
+        ] = &parts[..]
+        else {
+            panic!("not four parts: {parts:?}")
+        };
+        let id = |job: &Reply| match job {
+            Reply::List(parts) => text(&parts[0]),
+            other => panic!("not a job: {other:?}"),
+        };
+        let code = |code: &Reply| match code {
+            Reply::Int(code) => *code,
+            other => panic!("not a code: {other:?}"),
+        };
+        Self {
+            codes: codes.iter().map(code).collect(),
+            ids: jobs.iter().map(id).collect(),
+            limited_for: *limited_for,
+            due: text(due),
+        }
+    }
+}
+
+fn text(reply: &Reply) -> String {
+    match reply {
+        Reply::Text(text) => text.clone(),
+        Reply::Int(number) => number.to_string(),
+        other => panic!("not a text: {other:?}"),
+    }
+}
