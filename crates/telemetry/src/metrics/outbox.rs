@@ -1,0 +1,73 @@
+//! How much waits in the outbox.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Unit;
+
+use super::{Metrics, gauge_value};
+
+/// `outbox_pending`, `outbox_parked` and `outbox_oldest_seconds`.
+#[derive(Debug, Clone)]
+pub struct OutboxMetrics {
+    pending: Gauge,
+    parked: Gauge,
+    oldest: Gauge<f64, AtomicU64>,
+}
+
+impl OutboxMetrics {
+    /// Adds the gauges to the process's metrics.
+    pub fn register(metrics: &mut Metrics) -> Self {
+        let outbox = Self {
+            pending: Gauge::default(),
+            parked: Gauge::default(),
+            oldest: Gauge::default(),
+        };
+        let registry = metrics.registry_mut();
+        registry.register(
+            "outbox_pending",
+            "Events that wait to be published",
+            outbox.pending.clone(),
+        );
+        registry.register(
+            "outbox_parked",
+            "Events that were refused for good and wait for an operator",
+            outbox.parked.clone(),
+        );
+        registry.register_with_unit(
+            "outbox_oldest",
+            "How long the oldest event has waited to be published",
+            Unit::Seconds,
+            outbox.oldest.clone(),
+        );
+        outbox
+    }
+
+    /// Says how much waits, and for how long the oldest has; nothing waits without an `oldest`.
+    pub fn set(&self, pending: u64, parked: u64, oldest: Option<Duration>) {
+        self.pending.set(gauge_value(pending));
+        self.parked.set(gauge_value(parked));
+        self.oldest.set(oldest.unwrap_or_default().as_secs_f64());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_backlog_is_shown() {
+        let mut metrics = Metrics::new();
+        let outbox = OutboxMetrics::register(&mut metrics);
+        outbox.set(3, 1, Some(Duration::from_millis(1500)));
+        let text = metrics.scrape().await.unwrap();
+        for line in [
+            "bellwether_outbox_pending 3\n",
+            "bellwether_outbox_parked 1\n",
+            "bellwether_outbox_oldest_seconds 1.5\n",
+        ] {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
+    }
+}
