@@ -1,0 +1,116 @@
+//! What the web process is made of.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use anyhow::Context;
+use application::SharedStore;
+use application::analytics::Analytics;
+use application::cards::Cards;
+use application::curators::Curators;
+use application::events::in_process::InProcessPublisher;
+use application::events::relay::{OutboxRelay, RelaySettings};
+use application::feeds::Feeds;
+use application::notifications::Notifications;
+use application::queues::QueueName;
+use domain::event::outbox::OutboxReader;
+use domain::{Clock, EventPublisher};
+use infra_redis::engine::Connection;
+use infra_redis::publisher::QueuePublisher;
+use process::{SystemClock, observe};
+use telemetry::metrics::{HttpMetrics, Metrics};
+use telemetry::ops::Checks;
+
+use crate::settings::WebSettings;
+use crate::{App, Argon2Passwords, Limits};
+
+/// How many passwords are hashed at once; each takes 19 MiB and a core for some 20 ms.
+const PASSWORDS_AT_ONCE: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+
+/// The parts of a web process.
+pub struct Web {
+    /// The API's use cases.
+    pub app: App,
+    /// Carries events from the outbox to whoever acts on them.
+    pub relay: OutboxRelay,
+    /// What health and readiness look at.
+    pub checks: Checks,
+    /// What is measured.
+    pub metrics: Metrics,
+}
+
+/// Builds the adapters and wires them to the ports.
+pub async fn compose(settings: &WebSettings) -> anyhow::Result<Web> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    // Everything that may be wrong is looked at before anything is changed.
+    let valkey = if settings.embedded {
+        None
+    } else {
+        Some(settings.valkey.connect().await?)
+    };
+    let database = settings.database.open().await?;
+    database.migrate().await.context("DATABASE_URL")?;
+    let outbox: Arc<dyn OutboxReader> = Arc::new(database.clone());
+    let store: SharedStore = Arc::new(database);
+
+    let mut metrics = Metrics::new();
+    observe::outbox_backlog(&mut metrics, &outbox, &clock);
+    let publisher = publisher(settings, valkey.as_ref(), &store, &clock, &mut metrics)?;
+    let relay = OutboxRelay::new(
+        outbox,
+        publisher,
+        Arc::clone(&clock),
+        RelaySettings::default(),
+    );
+
+    let passwords = Arc::new(Argon2Passwords::new(PASSWORDS_AT_ONCE));
+    let app = App {
+        curators: Curators::new(Arc::clone(&store), Arc::clone(&clock), passwords),
+        cards: Cards::new(Arc::clone(&store), Arc::clone(&clock)),
+        feeds: Feeds::new(Arc::clone(&store)),
+        notifications: Notifications::new(Arc::clone(&store), Arc::clone(&clock)),
+        analytics: Analytics::new(Arc::clone(&store)),
+        metrics: HttpMetrics::register(&mut metrics),
+        limits: Limits::default(),
+        clock,
+    };
+    Ok(Web {
+        app,
+        relay,
+        checks: checks(store, valkey),
+        metrics,
+    })
+}
+
+/// Queues in Valkey, or the handlers in this process.
+fn publisher(
+    settings: &WebSettings,
+    valkey: Option<&Connection>,
+    store: &SharedStore,
+    clock: &Arc<dyn Clock>,
+    metrics: &mut Metrics,
+) -> anyhow::Result<Arc<dyn EventPublisher>> {
+    let Some(connection) = valkey else {
+        return Ok(Arc::new(InProcessPublisher::new(store, clock)));
+    };
+    let prefix = &settings.valkey.valkey_prefix;
+    observe::queue_depth(metrics, connection, prefix, &QueueName::ALL)?;
+    let table = settings.queues.table();
+    Ok(Arc::new(QueuePublisher::new(connection, prefix, &table)?))
+}
+
+/// Ready means that requests can be served. Valkey is shown but not asked for: while it is away
+/// events wait in the outbox, and every request is served all the same.
+fn checks(store: SharedStore, valkey: Option<Connection>) -> Checks {
+    let checks = Checks::new().ready_if("database", move || {
+        let store = Arc::clone(&store);
+        async move { store.ping().await.map_err(|error| error.to_string()) }
+    });
+    let Some(connection) = valkey else {
+        return checks;
+    };
+    checks.ready_if("valkey", move || {
+        let connection = connection.clone();
+        async move { connection.ping().await.map_err(|error| error.to_string()) }
+    })
+}

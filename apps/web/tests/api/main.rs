@@ -1,0 +1,20 @@
+//! The API, called in-process: a file for each branch of the URL tree, and one for each thing that
+//! all branches share.
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests, outside of a test function"
+)]
+
+mod support;
+
+mod analytics;
+mod cards;
+mod curators;
+mod feeds;
+mod follows;
+mod logs;
+mod notifications;
+mod problems;
+mod serving;
+mod tokens;
+mod tracing;
