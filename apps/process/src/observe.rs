@@ -1,0 +1,121 @@
+//! Connects the engine and the outbox to the process's metrics and health.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use application::queues::QueueName;
+use domain::Clock;
+use domain::event::outbox::OutboxReader;
+use infra_redis::engine::{Connection, JobOutcome, OptionError, Queue, QueueId, WorkerObserver};
+use telemetry::metrics::{JobMetrics, Metrics, OutboxMetrics, QueueDepth};
+
+/// How long a worker's loop may be silent before its process counts as wedged. It turns at least
+/// every few seconds.
+const LONGEST_SILENCE: Duration = Duration::from_secs(30);
+
+/// Records what a worker does, and that it does something.
+pub struct QueueObserver {
+    queue: QueueName,
+    metrics: JobMetrics,
+    clock: Arc<dyn Clock>,
+    last_beat: AtomicI64,
+}
+
+impl QueueObserver {
+    /// An observer of the worker of this queue.
+    pub fn new(queue: QueueName, metrics: JobMetrics, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            queue,
+            metrics,
+            last_beat: AtomicI64::new(clock.now().as_i64()),
+            clock,
+        }
+    }
+
+    /// An error if the worker's loop has been silent for too long.
+    pub fn is_alive(&self) -> Result<(), String> {
+        let silence = self.clock.now().as_i64() - self.last_beat.load(Ordering::Relaxed);
+        let silence = Duration::from_millis(u64::try_from(silence).unwrap_or(0));
+        if silence <= LONGEST_SILENCE {
+            Ok(())
+        } else {
+            Err(format!("the worker's loop has not turned for {silence:?}"))
+        }
+    }
+}
+
+impl WorkerObserver for QueueObserver {
+    fn attempt_ended(&self, outcome: JobOutcome, duration: Duration) {
+        let outcome = match outcome {
+            JobOutcome::Completed => "completed",
+            JobOutcome::Retried => "retried",
+            JobOutcome::Failed => "failed",
+            JobOutcome::HandedBack => "handed-back",
+            JobOutcome::Lost => "lost",
+        };
+        self.metrics.worked(self.queue.as_str(), outcome, duration);
+    }
+
+    fn beat(&self) {
+        self.last_beat
+            .store(self.clock.now().as_i64(), Ordering::Relaxed);
+    }
+}
+
+/// Shows how many jobs of these queues are in each state.
+pub fn queue_depth(
+    metrics: &mut Metrics,
+    connection: &Connection,
+    prefix: &str,
+    queues: &[QueueName],
+) -> Result<(), OptionError> {
+    let depth = QueueDepth::register(metrics);
+    for name in queues.iter().copied() {
+        let id = QueueId::parse(prefix, name.as_str())?;
+        let queue = Queue::<()>::new(connection.clone(), id);
+        let depth = depth.clone();
+        metrics.refresh_with(name.as_str(), move || {
+            let (queue, depth) = (queue.clone(), depth.clone());
+            async move {
+                let counts = queue.counts().await.map_err(|error| error.to_string())?;
+                let states = [
+                    ("waiting", counts.waiting),
+                    ("active", counts.active),
+                    ("prioritized", counts.prioritized),
+                    ("delayed", counts.delayed),
+                    ("waiting-children", counts.waiting_children),
+                    ("completed", counts.completed),
+                    ("failed", counts.failed),
+                ];
+                for (state, jobs) in states {
+                    depth.set(name.as_str(), state, jobs);
+                }
+                Ok(())
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Shows how many events wait to be published, and for how long.
+pub fn outbox_backlog(
+    metrics: &mut Metrics,
+    outbox: &Arc<dyn OutboxReader>,
+    clock: &Arc<dyn Clock>,
+) {
+    let gauges = OutboxMetrics::register(metrics);
+    let (outbox, clock) = (Arc::clone(outbox), Arc::clone(clock));
+    metrics.refresh_with("outbox", move || {
+        let (outbox, clock, gauges) = (Arc::clone(&outbox), Arc::clone(&clock), gauges.clone());
+        async move {
+            let backlog = outbox.backlog().await.map_err(|error| error.to_string())?;
+            let age = backlog.oldest.map(|oldest| {
+                let millis = clock.now().as_i64().saturating_sub(oldest.as_i64());
+                Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+            });
+            gauges.set(backlog.pending, backlog.parked, age);
+            Ok(())
+        }
+    });
+}
