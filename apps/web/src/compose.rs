@@ -109,7 +109,7 @@ fn checks(store: SharedStore, valkey: Option<Connection>) -> Checks {
     let Some(connection) = valkey else {
         return checks;
     };
-    checks.ready_if("valkey", move || {
+    checks.shows("valkey", move || {
         let connection = connection.clone();
         async move { connection.ping().await.map_err(|error| error.to_string()) }
     })

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use process::exit;
-use telemetry::ops::OpsServer;
+use telemetry::ops::{OpsServer, readiness};
 use telemetry::shutdown::Shutdown;
 use telemetry::{listener, logs};
 use tracing::info;
@@ -40,13 +40,16 @@ async fn run(settings: WebSettings) -> anyhow::Result<()> {
         checks,
         metrics,
     } = compose(&settings).await?;
-    let _ops = ops.serve(checks, Arc::new(metrics), shutdown.token());
+    let checks = Arc::new(checks);
+    let _ops = ops.serve(Arc::clone(&checks), Arc::new(metrics), shutdown.token());
     let stop = shutdown.token();
     shutdown.spawn(async move { relay.run(stop).await });
     info!("The API is on http://{api_addr}; health and metrics on http://{ops_addr}");
 
     let grace = settings.shutdown.shutdown_timeout;
-    let served = web::serve(api, web::router(app), shutdown.token(), grace).await;
+    // The platform asks on the port to which it would send requests.
+    let router = readiness(checks, shutdown.token()).merge(web::router(app));
+    let served = web::serve(api, router, shutdown.token(), grace).await;
     // The relay ends after the batch at hand; it needs no grace period of its own.
     shutdown.drain(RELAY_GRACE).await;
     served.context("the API has ended")?;

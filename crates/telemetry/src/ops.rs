@@ -1,8 +1,8 @@
 //! The operator's endpoints, on a port of their own: is it alive, is it ready, what does it measure.
 
 mod checks;
+mod readiness;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -10,8 +10,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
-use serde::Serialize;
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -21,6 +20,7 @@ use crate::listener;
 use crate::metrics::Metrics;
 
 pub use checks::Checks;
+pub use readiness::readiness;
 
 /// The media type of what `/metrics` answers.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -51,7 +51,6 @@ pub struct OpsHandle {
 struct Ops {
     checks: Arc<Checks>,
     metrics: Arc<Metrics>,
-    stop: CancellationToken,
 }
 
 impl OpsSettings {
@@ -78,20 +77,20 @@ impl OpsServer {
     /// answering, so that a drain can be watched to its end.
     pub fn serve(
         self,
-        checks: Checks,
+        checks: impl Into<Arc<Checks>>,
         metrics: Arc<Metrics>,
         stop: CancellationToken,
     ) -> OpsHandle {
+        let checks = checks.into();
         let ops = Ops {
-            checks: Arc::new(checks),
+            checks: Arc::clone(&checks),
             metrics,
-            stop,
         };
         let router = Router::new()
             .route("/healthz", get(health))
-            .route("/readyz", get(readiness))
             .route("/metrics", get(metrics_text))
-            .with_state(ops);
+            .with_state(ops)
+            .merge(readiness(checks, stop));
         let serve = async move {
             if let Err(error) = axum::serve(self.listener, router).await {
                 error!(error = %error, "The operator's endpoints have ended");
@@ -111,34 +110,6 @@ async fn health(State(ops): State<Ops>) -> Response {
         Ok(()) => "ok\n".into_response(),
         Err(reasons) => (StatusCode::SERVICE_UNAVAILABLE, reasons).into_response(),
     }
-}
-
-#[derive(Serialize)]
-struct Readiness {
-    status: &'static str,
-    checks: BTreeMap<String, String>,
-}
-
-async fn readiness(State(ops): State<Ops>) -> (StatusCode, Json<Readiness>) {
-    if ops.stop.is_cancelled() {
-        let draining = Readiness {
-            status: "draining",
-            checks: BTreeMap::new(),
-        };
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(draining));
-    }
-    let answers = ops.checks.ready_now().await;
-    let (code, status) = if answers.values().all(Result::is_ok) {
-        (StatusCode::OK, "ready")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not-ready")
-    };
-    let in_words = |answer: Result<(), String>| answer.map_or_else(|why| why, |()| "ok".to_owned());
-    let checks = answers
-        .into_iter()
-        .map(|(name, answer)| (name, in_words(answer)))
-        .collect();
-    (code, Json(Readiness { status, checks }))
 }
 
 async fn metrics_text(State(ops): State<Ops>) -> Response {

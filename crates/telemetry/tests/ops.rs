@@ -102,6 +102,20 @@ async fn a_process_is_not_ready_when_something_does_not_answer_and_says_why() {
 }
 
 #[tokio::test]
+async fn what_work_goes_on_without_is_shown_and_decides_nothing() {
+    let checks = Checks::new()
+        .ready_if("database", || async { Ok(()) })
+        .shows("valkey", || async { Err("connection refused".to_owned()) });
+    let (addr, _ops) = serve(checks, &CancellationToken::new()).await;
+    let ready = get(addr, "/readyz").await;
+    assert_eq!(ready.status, 200);
+    assert_eq!(
+        ready.body,
+        r#"{"status":"degraded","checks":{"database":"ok","valkey":"connection refused"}}"#
+    );
+}
+
+#[tokio::test]
 async fn a_draining_process_is_alive_and_not_ready() {
     let stop = CancellationToken::new();
     let (addr, _ops) = serve(Checks::new(), &stop).await;

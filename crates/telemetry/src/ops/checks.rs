@@ -13,6 +13,7 @@ const READY_LIMIT: Duration = Duration::from_secs(2);
 pub struct Checks {
     alive: Vec<(String, AliveCheck)>,
     ready: Vec<Probe>,
+    shown: Vec<Probe>,
 }
 
 type AliveCheck = Box<dyn Fn() -> Answer + Send + Sync>;
@@ -46,6 +47,18 @@ impl Checks {
         self
     }
 
+    /// Adds something that is shown beside the others and decides nothing, because work goes on
+    /// without it.
+    #[must_use]
+    pub fn shows<F, Fut>(mut self, name: impl Into<String>, check: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.shown.push(Probe::new(name, check));
+        self
+    }
+
     /// `Err` names every check that failed and why, a line each.
     pub(super) fn alive(&self) -> Result<(), String> {
         let failed = |(name, check): &(String, AliveCheck)| {
@@ -60,7 +73,14 @@ impl Checks {
         }
     }
 
-    pub(super) async fn ready_now(&self) -> BTreeMap<String, Answer> {
-        probe::ask_all(&self.ready, READY_LIMIT).await
+    /// Whether everything that decides answers, and what each check answered.
+    pub(super) async fn ready_now(&self) -> (bool, BTreeMap<String, Answer>) {
+        let (mut answers, shown) = tokio::join!(
+            probe::ask_all(&self.ready, READY_LIMIT),
+            probe::ask_all(&self.shown, READY_LIMIT),
+        );
+        let is_ready = answers.values().all(Result::is_ok);
+        answers.extend(shown);
+        (is_ready, answers)
     }
 }
