@@ -74,6 +74,24 @@ async fn a_saved_url_reaches_feed_notifications_and_analytics_and_node_can_read_
 }
 
 #[tokio::test]
+async fn the_trace_of_a_request_goes_on_in_every_worker() {
+    let system = System::start(&shared_url().await).await;
+    let mut workers = system.all_workers().await;
+    let (_, token) = system.curator("ada").await;
+    let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let saved = reqwest::Client::new()
+        .post(format!("http://127.0.0.1:{}/v1/cards", system.api_port))
+        .bearer_auth(token)
+        .header("traceparent", format!("00-{trace_id}-00f067aa0ba902b7-01"))
+        .json(&json!({"url": "https://example.org/"}))
+        .send();
+    assert_eq!(saved.await.unwrap().status(), StatusCode::CREATED);
+    for worker in &mut workers {
+        worker.program.until_printed(trace_id).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_removed_card_and_an_unfollowed_curator_leave_the_feed() {
     let system = System::start(&shared_url().await).await;
     let _worker = system.worker("feed-worker").await;

@@ -140,6 +140,14 @@ pub struct Origin {
     pub traceparent: Option<String>,
 }
 
+impl Origin {
+    /// The id of the trace that the event belongs to: the second part of the trace context, as
+    /// <https://www.w3.org/TR/trace-context/#traceparent-header> lays it out.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.traceparent.as_deref()?.split('-').nth(1)
+    }
+}
+
 /// A [`DomainEvent`] with what every consumer needs to know about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventEnvelope {

@@ -54,7 +54,7 @@ impl Program {
             .args(args)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("RUST_LOG", "info,infra_redis=debug")
+            .env("RUST_LOG", "info,application=debug,infra_redis=debug")
             .current_dir(dir)
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)

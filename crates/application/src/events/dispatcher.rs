@@ -49,6 +49,7 @@ impl Dispatcher {
                 event.id = %envelope.id,
                 event.kind = %envelope.kind(),
                 correlation.id = %envelope.origin.correlation_id,
+                trace.id = envelope.origin.trace_id(),
             );
             let result = self.run(handler.as_ref(), envelope).instrument(span).await;
             if let Err(error) = result {
@@ -81,6 +82,7 @@ impl Dispatcher {
         }
         handler.handle(envelope, work.as_mut(), now).await?;
         work.commit().await?;
+        debug!("{} acted on event {}", handler.name(), envelope.id);
         Ok(())
     }
 }
