@@ -8,8 +8,8 @@ use domain::curators::CuratorId;
 use domain::notifications::policy::{self, Facts};
 use domain::notifications::{NotificationId, NotificationView};
 use domain::{
-    Clock, DomainEvent, EventEnvelope, EventKind, Page, PageRequest, StoreError, UnitOfWork,
-    UnixMillis,
+    Clock, DomainEvent, EventEnvelope, EventKind, Page, PageRequest, Position, StoreError,
+    UnitOfWork, UnixMillis,
 };
 
 use crate::SharedStore;
@@ -106,7 +106,13 @@ async fn facts(envelope: &EventEnvelope, work: &mut dyn UnitOfWork) -> Result<Fa
         return Ok(Facts::default());
     };
     let savers_of_url = match &added.content {
-        SavedContent::Url { url, .. } => work.cards().savers(url).await?,
+        SavedContent::Url { url, .. } => {
+            let before = Position {
+                at: envelope.occurred_at,
+                id: added.card_id.as_uuid(),
+            };
+            work.cards().savers(url, before).await?
+        }
         SavedContent::Note => Vec::new(),
     };
     Ok(Facts {

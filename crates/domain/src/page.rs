@@ -84,7 +84,10 @@ impl<T> Page<T> {
 mod tests {
     use super::*;
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as `from_one_more` calls it")]
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "as `from_one_more` calls it"
+    )]
     fn position(row: &u32) -> Position {
         Position {
             at: UnixMillis::new(i64::from(*row)),

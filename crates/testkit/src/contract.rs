@@ -85,7 +85,7 @@ macro_rules! store_contract {
                 gives_a_card_to_its_owner_only,
                 removes_a_card_once,
                 lists_the_newest_cards_up_to_a_limit,
-                names_everybody_who_saved_a_page,
+                names_everybody_who_saved_a_page_before,
                 refuses_a_card_of_nobody,
                 pages_through_a_library_without_gaps,
                 keeps_a_page_in_place_while_cards_are_added,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{Card, CardId, Link};
 use crate::curators::CuratorId;
-use crate::page::{Page, PageRequest};
+use crate::page::{Page, PageRequest, Position};
 use crate::store::StoreError;
 
 /// Changes cards.
@@ -24,8 +24,12 @@ pub trait CardRepository: Send {
     /// The newest cards of a curator, newest first, at most `limit`.
     async fn newest(&mut self, curator: CuratorId, limit: u32) -> Result<Vec<Card>, StoreError>;
 
-    /// Everybody who has a card with the same canonical URL.
-    async fn savers(&mut self, link: &Link) -> Result<Vec<CuratorId>, StoreError>;
+    /// Everybody who has a card with the same canonical URL that was saved before `before`.
+    ///
+    /// Events may be handled in another order than they happened in, so "has by now" would not
+    /// tell who was first.
+    async fn savers(&mut self, link: &Link, before: Position)
+    -> Result<Vec<CuratorId>, StoreError>;
 }
 
 /// Reads cards.

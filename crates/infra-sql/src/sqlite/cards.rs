@@ -127,13 +127,21 @@ impl CardRepository for SqliteUnitOfWork {
         .collect()
     }
 
-    async fn savers(&mut self, link: &Link) -> Result<Vec<CuratorId>, StoreError> {
-        let ids: Vec<Uuid> =
-            sqlx::query_scalar("SELECT curator_id FROM cards WHERE canonical_url = ?1")
-                .bind(link.canonical())
-                .fetch_all(self.connection())
-                .await
-                .map_err(unreadable("card"))?;
+    async fn savers(
+        &mut self,
+        link: &Link,
+        before: Position,
+    ) -> Result<Vec<CuratorId>, StoreError> {
+        let ids: Vec<Uuid> = sqlx::query_scalar(
+            "SELECT curator_id FROM cards
+             WHERE canonical_url = ?1 AND (saved_at, id) < (?2, ?3)",
+        )
+        .bind(link.canonical())
+        .bind(before.at.as_i64())
+        .bind(before.id)
+        .fetch_all(self.connection())
+        .await
+        .map_err(unreadable("card"))?;
         Ok(ids.into_iter().map(CuratorId::from).collect())
     }
 }

@@ -2,7 +2,7 @@
 
 use domain::cards::{Card, CardContent, CardId, CardTitle, Note};
 use domain::curators::CuratorId;
-use domain::{PageRequest, StoreError};
+use domain::{PageRequest, Position, StoreError};
 
 use super::{
     Adapter, cards_with_ties, commit, first_page, newest_first, page_by_page, position, register,
@@ -149,19 +149,27 @@ pub async fn lists_the_newest_cards_up_to_a_limit(store: &dyn Adapter) {
     assert_eq!(newest, newest_first(cards)[..3]);
 }
 
-pub async fn names_everybody_who_saved_a_page(store: &dyn Adapter) {
-    let [ada, bob, cyd] = register(store).await;
+pub async fn names_everybody_who_saved_a_page_before(store: &dyn Adapter) {
+    let [ada, bob, cyd, dan, eve] = register(store).await;
+    let card = |curator, url, seconds| builders::saved_at(card_with_url(curator, url), at(seconds));
+    let at_once = card(&dan, "https://example.org/", 3);
     save(
         store,
         &[
-            card_with_url(&ada, "https://example.org/"),
-            card_with_url(&bob, "https://example.org/#part"),
-            card_with_url(&cyd, "https://example.org/other"),
+            card(&ada, "https://example.org/", 1),
+            card(&bob, "https://example.org/#part", 2),
+            card(&cyd, "https://example.org/other", 1),
+            at_once.clone(),
+            card(&eve, "https://example.org/", 4),
         ],
     )
     .await;
     let page = link("https://example.org/#elsewhere");
-    let mut savers = commit(store, async |unit| unit.cards().savers(&page).await).await;
+    let before = Position {
+        at: at_once.saved_at,
+        id: at_once.id.as_uuid(),
+    };
+    let mut savers = commit(store, async |unit| unit.cards().savers(&page, before).await).await;
     savers.sort();
     let mut expected = [ada.id, bob.id];
     expected.sort();

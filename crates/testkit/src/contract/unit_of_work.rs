@@ -3,11 +3,11 @@
 use domain::cards::{Card, CardId};
 use domain::curators::{ApiToken, Curator};
 use domain::notifications::Notification;
-use domain::{EventEnvelope, EventKind, PageRequest, StoreError, UnitOfWork};
+use domain::{EventEnvelope, EventKind, PageRequest, Position, StoreError, UnitOfWork};
 
 use super::{Adapter, commit, pending, register, soon};
 use crate::builders::{
-    NOW, any_event, card_with_url, curator, follow, link, notification, password_hash, token_of,
+    NOW, any_event, at, card_with_url, curator, follow, link, notification, password_hash, token_of,
 };
 
 /// Something of everything that can be stored.
@@ -130,12 +130,19 @@ pub async fn sees_its_own_changes(store: &dyn Adapter) {
     );
     assert_eq!(
         unit.cards()
-            .savers(&link("https://example.org/"))
+            .savers(&link("https://example.org/"), end_of_time())
             .await
             .unwrap(),
         [author]
     );
     assert_eq!(unit.feeds().retract_card(card.id).await.unwrap(), 1);
+}
+
+fn end_of_time() -> Position {
+    Position {
+        at: at(3600),
+        id: uuid::Uuid::max(),
+    }
 }
 
 pub async fn lets_readers_proceed(store: &dyn Adapter) {

@@ -73,10 +73,15 @@ impl CardRepository for MemoryUnitOfWork {
         Ok(cards)
     }
 
-    async fn savers(&mut self, link: &Link) -> Result<Vec<CuratorId>, StoreError> {
+    async fn savers(
+        &mut self,
+        link: &Link,
+        before: Position,
+    ) -> Result<Vec<CuratorId>, StoreError> {
         Ok(self
             .state
             .cards_with(link)
+            .filter(|card| position(card) < before)
             .map(|card| card.curator)
             .collect())
     }
