@@ -4,3 +4,12 @@ pub mod dispatcher;
 pub mod handler;
 pub mod in_process;
 pub mod relay;
+
+/// An error and everything behind it, in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

@@ -21,11 +21,6 @@ pub struct Program {
     log: PathBuf,
 }
 
-/// A port that nobody listens on now.
-pub fn free_port() -> Result<u16> {
-    crate::valkey::free_local_port()
-}
-
 /// Where a binary of this workspace stands, next to the running test.
 pub fn binary(name: &str) -> Result<PathBuf> {
     let test = std::env::current_exe()?;

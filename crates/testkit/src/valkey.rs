@@ -9,7 +9,6 @@ mod launch;
 mod private;
 mod shared;
 
-pub(crate) use launch::free_port as free_local_port;
 pub use private::PrivateValkey;
 pub use shared::shared_url;
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::program::{Program, eventually, free_port};
+use testkit::port::free_port;
+use testkit::program::{Program, eventually};
 
 /// The web process, the workers that were started, and a client of the API.
 pub(crate) struct System {

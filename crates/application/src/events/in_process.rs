@@ -1,11 +1,13 @@
 //! Publishes events to handlers in the same process, without a queue.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::event::publisher::{PublishError, Refusal, Retry};
-use domain::{Clock, EventEnvelope, EventPublisher};
+use domain::{Clock, EventEnvelope, EventId, EventPublisher};
 
+use super::chain;
 use super::dispatcher::Dispatcher;
 use super::handler::HandlerError;
 use crate::queues::{QueueName, route};
@@ -41,15 +43,15 @@ impl InProcessPublisher {
                 continue;
             }
             if let Err(error) = dispatcher.dispatch(envelope).await {
-                let retry = match error {
-                    HandlerError::Transient(_) => Retry::Later,
-                    HandlerError::Permanent(_) => Retry::Never,
+                let (cause, retry) = match error {
+                    HandlerError::Transient(cause) => (cause, Retry::Later),
+                    HandlerError::Permanent(cause) => (cause, Retry::Never),
                 };
                 // While one handler can still be mended, the event stays on its way.
                 if refusal.as_ref().is_none_or(|r| r.retry == Retry::Never) {
                     refusal = Some(Refusal {
                         event: envelope.id,
-                        reason: format!("{queue}: {error}"),
+                        reason: format!("{queue}: {}", chain(cause.as_ref())),
                         retry,
                     });
                 }
@@ -63,8 +65,18 @@ impl InProcessPublisher {
 impl EventPublisher for InProcessPublisher {
     async fn publish(&self, events: &[EventEnvelope]) -> Result<(), PublishError> {
         let mut refusals = Vec::new();
+        // The first event of each subject that comes again: later ones must not overtake it.
+        let mut coming_again = HashMap::new();
         for envelope in events {
-            if let Err(refusal) = self.hand_over(envelope).await {
+            let subject = envelope.event.subject();
+            let handed_over = match coming_again.get(&subject) {
+                Some(earlier) => Err(waits_for(*earlier, envelope)),
+                None => self.hand_over(envelope).await,
+            };
+            if let Err(refusal) = handed_over {
+                if refusal.retry == Retry::Later {
+                    coming_again.entry(subject).or_insert(envelope.id);
+                }
                 refusals.push(refusal);
             }
         }
@@ -73,5 +85,13 @@ impl EventPublisher for InProcessPublisher {
         } else {
             Err(PublishError::Refused(refusals))
         }
+    }
+}
+
+fn waits_for(earlier: EventId, envelope: &EventEnvelope) -> Refusal {
+    Refusal {
+        event: envelope.id,
+        reason: format!("waits for event {earlier}"),
+        retry: Retry::Later,
     }
 }

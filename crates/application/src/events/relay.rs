@@ -1,6 +1,6 @@
 //! Carries events from the outbox to the publisher.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,8 @@ use domain::event::publisher::{PublishError, Refusal, Retry};
 use domain::{Clock, EventPublisher, StoreError, UnixMillis};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
+
+use super::chain;
 
 /// How a relay works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,21 +149,52 @@ impl OutboxRelay {
             .mark_published(&published, self.clock.now())
             .await?;
         debug!("Published {} events", published.len());
-        for refusal in refusals {
-            self.put_off(&pending, refusal).await?;
-        }
+        let held_up = self.put_off_all(&pending, refusals).await?;
         let is_full = envelopes.len() >= self.settings.batch as usize;
-        Ok(if is_full { Pass::More } else { Pass::Done })
+        // What was held up may go at once if the event in front of it was parked.
+        Ok(if is_full || held_up > 0 {
+            Pass::More
+        } else {
+            Pass::Done
+        })
     }
 
-    async fn put_off(&self, pending: &[Pending], refusal: Refusal) -> Result<(), StoreError> {
+    /// Puts off what was refused; how many stay as they are, because an earlier event of the same
+    /// subject is put off in this pass: to be refused for its sake is not their failure.
+    async fn put_off_all(
+        &self,
+        pending: &[Pending],
+        refusals: Vec<Refusal>,
+    ) -> Result<usize, StoreError> {
+        let mut refusals: HashMap<_, _> = refusals
+            .into_iter()
+            .map(|refusal| (refusal.event, refusal))
+            .collect();
+        let mut put_off = HashSet::new();
+        let mut held_up = 0;
+        for pending in pending {
+            let Some(refusal) = refusals.remove(&pending.envelope.id) else {
+                continue;
+            };
+            let subject = pending.envelope.event.subject();
+            if put_off.contains(&subject) {
+                held_up += 1;
+                continue;
+            }
+            if refusal.retry == Retry::Later {
+                put_off.insert(subject);
+            }
+            self.put_off(pending.refusals + 1, refusal).await?;
+        }
+        Ok(held_up)
+    }
+
+    async fn put_off(&self, refusals: u32, refusal: Refusal) -> Result<(), StoreError> {
         let Refusal {
             event,
             reason,
             retry,
         } = refusal;
-        let earlier = pending.iter().find(|p| p.envelope.id == event);
-        let refusals = earlier.map_or(0, |p| p.refusals) + 1;
         if retry == Retry::Never || refusals >= self.settings.max_refusals {
             error!(event.id = %event, "Event {event} is parked after {refusals} refusals: {reason}");
             return self.outbox.park(event, &reason).await;
@@ -177,13 +210,4 @@ impl OutboxRelay {
 fn until(now: UnixMillis, due: UnixMillis) -> Duration {
     let millis = due.as_i64().saturating_sub(now.as_i64());
     Duration::from_millis(u64::try_from(millis).unwrap_or(0))
-}
-
-/// An error and everything behind it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let sources = std::iter::successors(Some(error), |error| error.source());
-    sources
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }

@@ -1,6 +1,6 @@
 //! Starts a server, in a container or as a process.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -102,11 +102,6 @@ pub(super) fn process(port: u16, dir: &Path, arguments: &[&str]) -> Result<Child
         .process_group(0)
         .spawn()
         .with_context(|| format!("{} could not be started", server.display()))
-}
-
-/// A port that nobody listens on now.
-pub(crate) fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// Waits until the server answers, at most half a minute.

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use testcontainers::{ContainerAsync, GenericImage};
 
 use super::launch::{self, Source};
+use crate::port::free_port;
 
 /// A Valkey that keeps its data and its address when it is stopped and started again. Ends with
 /// the value.
@@ -34,7 +35,7 @@ const ARGUMENTS: [&str; 6] = [
 impl PrivateValkey {
     /// Starts a server.
     pub async fn start() -> Result<Self> {
-        let port = launch::free_port()?;
+        let port = free_port()?;
         let dir = tempfile::tempdir()?;
         let server = match Source::find()? {
             Source::Container => {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::launch::{self, Source};
+use crate::port::{free_port, shared_dir};
 
 /// What the first test leaves for the others, and for whoever ends the server: `scripts/test`.
 #[derive(Serialize, Deserialize)]
@@ -38,8 +39,7 @@ pub async fn shared_url() -> String {
 }
 
 async fn find_or_start() -> Result<State> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/testkit");
-    std::fs::create_dir_all(&dir)?;
+    let dir = shared_dir()?;
     // Tests run in processes of their own: the first one to get the lock starts the server.
     let lock = File::create(dir.join("valkey.lock"))?;
     lock.lock()
@@ -60,7 +60,7 @@ fn read(file: &PathBuf) -> Option<State> {
 }
 
 async fn start(dir: &Path) -> Result<State> {
-    let port = launch::free_port()?;
+    let port = free_port()?;
     let arguments = ["--save", "", "--appendonly", "no"];
     let (container, pid) = match Source::find()? {
         Source::Container => {

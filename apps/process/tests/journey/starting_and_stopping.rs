@@ -1,0 +1,159 @@
+//! How processes start, refuse to, and end.
+
+use super::*;
+
+#[tokio::test]
+async fn every_process_tells_its_health_and_drains_on_sigterm_and_sigint() {
+    let mut system = System::start(&shared_url().await).await;
+    let workers = system.all_workers().await;
+    let client = reqwest::Client::new();
+    for (worker, signal) in workers.into_iter().zip(["TERM", "INT", "TERM"]) {
+        let ops = format!("http://127.0.0.1:{}", worker.ops_port);
+        for (path, expected) in [
+            ("/healthz", "ok"),
+            ("/readyz", r#""status":"ready""#),
+            ("/metrics", "bellwether_queue_depth"),
+        ] {
+            let answer = client.get(format!("{ops}{path}")).send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::OK, "{path}");
+            let body = answer.text().await.unwrap();
+            assert!(body.contains(expected), "{path}: {body}");
+        }
+        let mut program = worker.program;
+        let started = Instant::now();
+        program.signal(signal).unwrap();
+        let status = program.until_ended().await.unwrap();
+        assert!(status.success(), "{status}\n{}", program.output());
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "an idle worker ends at once"
+        );
+        assert!(
+            program.output().contains("Stopped working"),
+            "{}",
+            program.output()
+        );
+    }
+    system.web.signal("TERM").unwrap();
+    let status = system.web.until_ended().await.unwrap();
+    assert!(status.success(), "{status}\n{}", system.web.output());
+}
+
+#[tokio::test]
+async fn a_worker_that_is_stopped_hands_its_job_to_another_at_once() {
+    let system = System::start(&shared_url().await).await;
+    let (ada, ada_token) = system.curator("ada").await;
+    let (_, bob_token) = system.curator("bob").await;
+    system.follow(&bob_token, &ada).await;
+    let mut first = system
+        .worker_at(
+            "feed-worker",
+            &system.valkey_url,
+            &["--shutdown-timeout", "200ms"],
+        )
+        .await;
+    let feeds = queue(&system, "feeds").await;
+    eventually("the follow to be handled", || async {
+        (feeds.counts().await.ok()?.completed == 1).then_some(())
+    })
+    .await;
+
+    // A job of the test's own, which waits for the database that the test holds.
+    let card = system.save(&ada_token, "https://example.org/").await;
+    eventually("the card to be handled", || async {
+        (feeds.counts().await.ok()?.completed == 2).then_some(())
+    })
+    .await;
+    let held = hold_the_database(&system).await;
+    let golden = include_str!("../../../../crates/domain/tests/golden/CuratorFollowed.v1.json");
+    let golden: Value = serde_json::from_str(golden).unwrap();
+    feeds
+        .add("CuratorFollowed", &golden, &JobOptions::default())
+        .await
+        .unwrap();
+    eventually("the job to start", || async {
+        (feeds.counts().await.ok()?.active == 1).then_some(())
+    })
+    .await;
+    first.program.signal("TERM").unwrap();
+    let status = first.program.until_ended().await.unwrap();
+    assert!(status.success(), "{}", first.program.output());
+    assert!(
+        first
+            .program
+            .output()
+            .contains("0 jobs finished, 1 handed back"),
+        "{}",
+        first.program.output()
+    );
+    let counts = feeds.counts().await.unwrap();
+    assert_eq!((counts.active, counts.waiting), (0, 1));
+    drop(held);
+    let _second = system.worker("feed-worker").await;
+    eventually("the other worker to take it", || async {
+        (feeds.counts().await.ok()?.completed == 3).then_some(())
+    })
+    .await;
+    assert_eq!(system.feed(&bob_token).await, [card]);
+}
+
+/// Starts a program that can't run, and gives back what it printed.
+async fn refused(name: &str, args: &[&str]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let database = database_url(dir.path());
+    let mut all = vec!["--ops-addr", "127.0.0.1:0"];
+    if !args.contains(&"--database-url") {
+        all.extend(["--database-url", &database]);
+    }
+    all.extend(args);
+    let mut program = Program::start(name, dir.path(), &all).unwrap();
+    let status = program.until_ended().await.unwrap();
+    let output = program.output();
+    assert!(!status.success(), "{name} {args:?} started: {output}");
+    assert_eq!(output.lines().count(), 1, "one sentence: {output}");
+    output
+}
+
+#[tokio::test]
+async fn what_can_not_start_says_why_in_one_sentence() {
+    let valkey = shared_url().await;
+    let nobody = free_port().unwrap();
+    let nobody = format!("redis://127.0.0.1:{nobody}");
+    for name in ["web", "feed-worker"] {
+        let output = refused(name, &["--valkey-url", "localhost:6379"]).await;
+        if name == "web" {
+            assert!(
+                output.contains("is not the URL of a Valkey server"),
+                "{output}"
+            );
+        }
+        let output = refused(
+            name,
+            &["--valkey-url", &valkey, "--database-url", "mysql://x"],
+        )
+        .await;
+        assert!(output.contains("sqlite://"), "{output}");
+        let missing = "sqlite:///nowhere/at/all/bellwether.db";
+        let output = refused(name, &["--valkey-url", &valkey, "--database-url", missing]).await;
+        assert!(output.contains("/nowhere/at/all"), "{output}");
+    }
+    let output = refused(
+        "web",
+        &["--http-addr", "127.0.0.1:0", "--valkey-url", &nobody],
+    )
+    .await;
+    assert!(
+        output.contains("no Valkey answers at redis://127.0.0.1"),
+        "{output}"
+    );
+    let output = refused("feed-worker", &["--valkey-url", &valkey]).await;
+    assert!(output.contains("schema is at version 0"), "{output}");
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let output = refused("web", &["--http-addr", &taken, "--valkey-url", &valkey]).await;
+    assert!(
+        output.contains("already in use") || output.contains(&taken),
+        "{output}"
+    );
+}
