@@ -38,8 +38,20 @@ pub async fn run(
     queue: &str,
     count: usize,
 ) -> Result<Value> {
+    run_file("bullmq.js", command, url, prefix, queue, count).await
+}
+
+/// Runs a command of another script that takes the same arguments; what it answered.
+pub async fn run_file(
+    file: &str,
+    command: &str,
+    url: &str,
+    prefix: &str,
+    queue: &str,
+    count: usize,
+) -> Result<Value> {
     let output = Command::new("node")
-        .arg(scripts().join("bullmq.js"))
+        .arg(scripts().join(file))
         .args([command, url, prefix, queue, &count.to_string()])
         .kill_on_drop(true)
         .output();

@@ -1,8 +1,8 @@
 //! A TCP proxy that breaks connections on request, to cause the faults that networks have.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,9 +12,11 @@ use tokio::sync::watch;
 /// Forwards connections to a server.
 pub struct Proxy {
     address: SocketAddr,
-    drop_next_reply: Arc<AtomicBool>,
+    drop_next_reply: DoomedReply,
     cut: watch::Sender<u64>,
-    frozen: watch::Sender<bool>,
+    /// Connections with a lower number than this are frozen.
+    frozen: watch::Sender<u64>,
+    opened: Arc<AtomicU64>,
 }
 
 impl Proxy {
@@ -22,10 +24,12 @@ impl Proxy {
     pub async fn start(target: &str) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let drop_next_reply = Arc::new(AtomicBool::new(false));
+        let drop_next_reply = DoomedReply::default();
         let (cut, _) = watch::channel(0);
-        let (frozen, _) = watch::channel(false);
-        let (flag, target) = (Arc::clone(&drop_next_reply), target.to_owned());
+        let (frozen, _) = watch::channel(0);
+        let opened = Arc::new(AtomicU64::new(0));
+        let numbers = Arc::clone(&opened);
+        let (flag, target) = (drop_next_reply.clone(), target.to_owned());
         let (cuts, freezes) = (cut.clone(), frozen.clone());
         #[expect(
             clippy::disallowed_methods,
@@ -34,9 +38,10 @@ impl Proxy {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let faults = Faults {
-                    drop_next_reply: Arc::clone(&flag),
+                    drop_next_reply: flag.clone(),
                     cut: cuts.subscribe(),
                     frozen: freezes.subscribe(),
+                    number: numbers.fetch_add(1, Ordering::SeqCst),
                 };
                 tokio::spawn(forward(client, target.clone(), faults));
             }
@@ -46,6 +51,7 @@ impl Proxy {
             drop_next_reply,
             cut,
             frozen,
+            opened,
         })
     }
 
@@ -57,18 +63,28 @@ impl Proxy {
     /// The next answer of the server is lost, and its connection with it: what was asked has
     /// happened, and who asked does not know.
     pub fn drop_next_reply(&self) {
-        self.drop_next_reply.store(true, Ordering::SeqCst);
+        self.drop_next_reply_with("");
+    }
+
+    /// The next answer that contains this text is lost, and its connection with it.
+    pub fn drop_next_reply_with(&self, text: &str) {
+        *self.drop_next_reply.lock() = Some(text.as_bytes().to_vec());
     }
 
     /// Whether the reply that was to be dropped still waits for its turn.
     pub fn is_armed(&self) -> bool {
-        self.drop_next_reply.load(Ordering::SeqCst)
+        self.drop_next_reply.lock().is_some()
     }
 
     /// From now on nothing passes, in either direction, and nobody is told: a network that
     /// swallows packets.
     pub fn freeze(&self) {
-        self.frozen.send_replace(true);
+        self.frozen.send_replace(u64::MAX);
+    }
+
+    /// The same for the connections there are; those that are made later work.
+    pub fn freeze_open_connections(&self) {
+        self.frozen.send_replace(self.opened.load(Ordering::SeqCst));
     }
 
     /// Cuts every connection there is.
@@ -77,10 +93,33 @@ impl Proxy {
     }
 }
 
+/// What an answer must contain to be lost; nothing once one was.
+#[derive(Clone, Default)]
+struct DoomedReply(Arc<Mutex<Option<Vec<u8>>>>);
+
+impl DoomedReply {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this answer is the one to be lost.
+    fn takes(&self, reply: &[u8]) -> bool {
+        let mut text = self.lock();
+        let is_it = text.as_ref().is_some_and(|text| {
+            text.is_empty() || reply.windows(text.len()).any(|part| part == text)
+        });
+        if is_it {
+            *text = None;
+        }
+        is_it
+    }
+}
+
 struct Faults {
-    drop_next_reply: Arc<AtomicBool>,
+    drop_next_reply: DoomedReply,
     cut: watch::Receiver<u64>,
-    frozen: watch::Receiver<bool>,
+    frozen: watch::Receiver<u64>,
+    number: u64,
 }
 
 async fn forward(mut client: TcpStream, target: String, mut faults: Faults) {
@@ -89,7 +128,7 @@ async fn forward(mut client: TcpStream, target: String, mut faults: Faults) {
     };
     let (mut from_client, mut from_server) = (vec![0; 65536], vec![0; 65536]);
     loop {
-        let is_frozen = *faults.frozen.borrow();
+        let is_frozen = faults.number < *faults.frozen.borrow();
         // Reading is cancel-safe; writing happens in the arms' bodies, which run to their end.
         tokio::select! {
             read = client.read(&mut from_client), if !is_frozen => match read {
@@ -102,7 +141,7 @@ async fn forward(mut client: TcpStream, target: String, mut faults: Faults) {
             },
             read = server.read(&mut from_server), if !is_frozen => match read {
                 Ok(n) if n > 0 => {
-                    if faults.drop_next_reply.swap(false, Ordering::SeqCst) {
+                    if faults.drop_next_reply.takes(&from_server[..n]) {
                         return;
                     }
                     if client.write_all(&from_server[..n]).await.is_err() {

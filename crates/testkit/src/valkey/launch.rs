@@ -118,14 +118,25 @@ pub(super) async fn until_it_answers(port: u16) -> Result<()> {
 
 /// Whether a server answers at this port.
 pub(super) async fn answers(port: u16) -> bool {
-    let ping = async {
+    send(port, "PING\r\n", "+PONG").await.is_ok()
+}
+
+/// Sends an inline command, and fails unless the answer starts as expected.
+pub(super) async fn send(port: u16, command: &str, expected: &str) -> Result<()> {
+    let ask = async {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(b"PING\r\n").await?;
-        let mut answer = [0; 5];
+        stream.write_all(command.as_bytes()).await?;
+        let mut answer = vec![0; expected.len()];
         stream.read_exact(&mut answer).await?;
-        Ok::<_, std::io::Error>(answer == *b"+PONG")
+        Ok::<_, std::io::Error>(answer)
     };
-    let limited = tokio::time::timeout(Duration::from_secs(1), ping).await;
-    matches!(limited, Ok(Ok(true)))
+    let answer = tokio::time::timeout(Duration::from_secs(1), ask).await??;
+    if answer != expected.as_bytes() {
+        bail!(
+            "expected {expected}, got {}",
+            String::from_utf8_lossy(&answer)
+        );
+    }
+    Ok(())
 }

@@ -1,8 +1,9 @@
 //! A server of a test's own, which it may stop and start.
 
 use std::process::Child;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use testcontainers::{ContainerAsync, GenericImage};
 
@@ -35,15 +36,39 @@ const ARGUMENTS: [&str; 6] = [
 impl PrivateValkey {
     /// Starts a server.
     pub async fn start() -> Result<Self> {
+        Self::start_with(&ARGUMENTS).await
+    }
+
+    /// Starts a server that is the only node of a cluster, so that it has all the slots.
+    pub async fn start_cluster() -> Result<Self> {
+        let cluster = ["--cluster-enabled", "yes"];
+        let arguments: Vec<_> = ARGUMENTS.into_iter().chain(cluster).collect();
+        let valkey = Self::start_with(&arguments).await?;
+        launch::send(valkey.port, "CLUSTER ADDSLOTSRANGE 0 16383\r\n", "+OK").await?;
+        // It takes a moment to know that it has them all.
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        while launch::send(valkey.port, "GET nothing\r\n", "$-1")
+            .await
+            .is_err()
+        {
+            if tokio::time::Instant::now() > deadline {
+                bail!("the cluster was not up within 30 seconds");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(valkey)
+    }
+
+    async fn start_with(arguments: &[&str]) -> Result<Self> {
         let port = free_port()?;
         let dir = tempfile::tempdir()?;
         let server = match Source::find()? {
             Source::Container => {
-                let container = launch::container(port, &ARGUMENTS).await?;
+                let container = launch::container(port, arguments).await?;
                 Server::Container(Box::new(container))
             }
             Source::Local => {
-                let child = launch::process(port, dir.path(), &ARGUMENTS)?;
+                let child = launch::process(port, dir.path(), arguments)?;
                 Server::Process(Some(child))
             }
         };
