@@ -9,6 +9,9 @@ use clap::Args;
 use infra_redis::engine::{Connection, ConnectionSettings};
 use infra_sql::{DatabaseUrl, SqliteStore};
 
+/// The open database.
+pub type Database = SqliteStore;
+
 /// Where everything is stored.
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseSettings {
@@ -75,7 +78,7 @@ pub struct ShutdownSettings {
 
 impl DatabaseSettings {
     /// Opens the database; the schema is not looked at.
-    pub async fn open(&self) -> anyhow::Result<SqliteStore> {
+    pub async fn open(&self) -> anyhow::Result<Database> {
         let url: DatabaseUrl = self.database_url.parse().context("DATABASE_URL")?;
         SqliteStore::open(&url).await.context("DATABASE_URL")
     }

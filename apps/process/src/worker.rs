@@ -18,11 +18,12 @@ use telemetry::logs::{self, LogSettings};
 use telemetry::metrics::{JobMetrics, Metrics};
 use telemetry::ops::{Checks, OpsServer, OpsSettings};
 use telemetry::shutdown::Shutdown;
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::observe::{self, QueueObserver};
 use crate::settings::{
-    DatabaseSettings, QueueSettingsArgs, ShutdownSettings, ValkeySettings, duration,
+    Database, DatabaseSettings, QueueSettingsArgs, ShutdownSettings, ValkeySettings, duration,
 };
 use crate::{SystemClock, exit};
 
@@ -101,7 +102,12 @@ async fn run(process: WorkerProcess, settings: WorkerProcessSettings) -> anyhow:
     let ops = OpsServer::bind(settings.ops.addr_or(default)).await?;
     let ops_addr = ops.local_addr();
 
-    let (workers, checks, metrics) = compose(process, &settings).await?;
+    let Composed {
+        workers,
+        checks,
+        metrics,
+        database,
+    } = compose(process, &settings).await?;
     let _ops = ops.serve(checks, Arc::new(metrics), shutdown.token());
     let queues: Vec<_> = process.queues.iter().map(|queue| queue.as_str()).collect();
     info!(
@@ -112,18 +118,27 @@ async fn run(process: WorkerProcess, settings: WorkerProcessSettings) -> anyhow:
 
     shutdown.token().cancelled().await;
     stop(workers, settings.shutdown.shutdown_timeout).await;
+    database.close().await;
     Ok(())
+}
+
+/// The parts of a worker process.
+struct Composed {
+    workers: Vec<WorkerHandle>,
+    checks: Checks,
+    metrics: Metrics,
+    database: Database,
 }
 
 /// Builds the adapters, wires them to the ports, and starts a worker for each queue.
 async fn compose(
     process: WorkerProcess,
     settings: &WorkerProcessSettings,
-) -> anyhow::Result<(Vec<WorkerHandle>, Checks, Metrics)> {
+) -> anyhow::Result<Composed> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let database = settings.database.open().await?;
     database.check_schema().await.context("DATABASE_URL")?;
-    let store: SharedStore = Arc::new(database);
+    let store: SharedStore = Arc::new(database.clone());
     let connection = settings.valkey.connect().await?;
     let table = settings.queues.table();
 
@@ -165,7 +180,12 @@ async fn compose(
         );
         workers.push(worker.await.context("VALKEY_URL")?);
     }
-    Ok((workers, checks, metrics))
+    Ok(Composed {
+        workers,
+        checks,
+        metrics,
+        database,
+    })
 }
 
 fn worker_settings(
@@ -195,26 +215,27 @@ fn worker_settings(
 }
 
 async fn stop(workers: Vec<WorkerHandle>, grace: Duration) {
-    // All of them stop claiming before any is waited for.
-    for worker in &workers {
-        worker.stop_claiming();
-    }
-    let deadline = tokio::time::Instant::now() + grace;
+    // At once, or the last queue would wait for all the others.
+    let mut stopping = JoinSet::new();
     for worker in workers {
-        let queue = worker.queue().name().to_owned();
-        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-        let report = worker.stop(left).await;
-        let (finished, handed_back) = (report.finished, report.handed_back);
-        info!(
+        stopping.spawn(stop_one(worker, grace));
+    }
+    stopping.join_all().await;
+}
+
+async fn stop_one(worker: WorkerHandle, grace: Duration) {
+    let queue = worker.queue().name().to_owned();
+    let report = worker.stop(grace).await;
+    let (finished, handed_back) = (report.finished, report.handed_back);
+    info!(
+        queue.name = queue,
+        "Stopped working `{queue}`: {finished} jobs finished, {handed_back} handed back"
+    );
+    if report.abandoned > 0 {
+        warn!(
             queue.name = queue,
-            "Stopped working `{queue}`: {finished} jobs finished, {handed_back} handed back"
+            "{} jobs of `{queue}` could not be handed back and wait for their locks to run out",
+            report.abandoned
         );
-        if report.abandoned > 0 {
-            warn!(
-                queue.name = queue,
-                "{} jobs of `{queue}` could not be handed back and wait for their locks to run out",
-                report.abandoned
-            );
-        }
     }
 }

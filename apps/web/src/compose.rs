@@ -17,6 +17,7 @@ use domain::event::outbox::OutboxReader;
 use domain::{Clock, EventPublisher};
 use infra_redis::engine::Connection;
 use infra_redis::publisher::QueuePublisher;
+use process::settings::Database;
 use process::{SystemClock, observe};
 use telemetry::metrics::{HttpMetrics, Metrics};
 use telemetry::ops::Checks;
@@ -37,6 +38,8 @@ pub struct Web {
     pub checks: Checks,
     /// What is measured.
     pub metrics: Metrics,
+    /// What is closed last.
+    pub database: Database,
 }
 
 /// Builds the adapters and wires them to the ports.
@@ -51,7 +54,7 @@ pub async fn compose(settings: &WebSettings) -> anyhow::Result<Web> {
     let database = settings.database.open().await?;
     database.migrate().await.context("DATABASE_URL")?;
     let outbox: Arc<dyn OutboxReader> = Arc::new(database.clone());
-    let store: SharedStore = Arc::new(database);
+    let store: SharedStore = Arc::new(database.clone());
 
     let mut metrics = Metrics::new();
     observe::outbox_backlog(&mut metrics, &outbox, &clock);
@@ -79,6 +82,7 @@ pub async fn compose(settings: &WebSettings) -> anyhow::Result<Web> {
         relay,
         checks: checks(store, valkey),
         metrics,
+        database,
     })
 }
 

@@ -39,6 +39,7 @@ async fn run(settings: WebSettings) -> anyhow::Result<()> {
         relay,
         checks,
         metrics,
+        database,
     } = compose(&settings).await?;
     let checks = Arc::new(checks);
     let _ops = ops.serve(Arc::clone(&checks), Arc::new(metrics), shutdown.token());
@@ -52,6 +53,7 @@ async fn run(settings: WebSettings) -> anyhow::Result<()> {
     let served = web::serve(api, router, shutdown.token(), grace).await;
     // The relay ends after the batch at hand; it needs no grace period of its own.
     shutdown.drain(RELAY_GRACE).await;
+    database.close().await;
     served.context("the API has ended")?;
     Ok(())
 }

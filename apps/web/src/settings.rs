@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
+use clap::builder::BoolishValueParser;
 use process::settings::{DatabaseSettings, QueueSettingsArgs, ShutdownSettings, ValkeySettings};
 use telemetry::logs::LogSettings;
 use telemetry::ops::OpsSettings;
@@ -21,7 +22,7 @@ pub struct WebSettings {
     pub http_addr: SocketAddr,
 
     /// Act on events in this process, without Valkey and without workers
-    #[arg(long, env = "EMBEDDED")]
+    #[arg(long, env = "EMBEDDED", value_parser = BoolishValueParser::new())]
     pub embedded: bool,
 
     /// Where everything is stored.

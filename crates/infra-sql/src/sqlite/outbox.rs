@@ -1,6 +1,7 @@
 //! Events that wait to be published.
 
 use async_trait::async_trait;
+use domain::event::cloud_event::DecodeError;
 use domain::event::outbox::{Backlog, Outbox, OutboxReader, Pending};
 use domain::{EventEnvelope, EventId, StoreError, UnixMillis};
 use sqlx::FromRow;
@@ -47,7 +48,27 @@ impl Outbox for SqliteUnitOfWork {
     }
 }
 
+/// How long an event waits that only a newer release can read.
+const NEWER_RELEASE_WAIT_MS: i64 = 60_000;
+
 impl SqliteStore {
+    /// Leaves an event alone until a time, without counting a refusal.
+    async fn put_off(
+        &self,
+        event: Uuid,
+        reason: &str,
+        until: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let statement = sqlx::query(
+            "UPDATE outbox SET last_refusal = ?2, due_at = ?3
+             WHERE event_id = ?1 AND published_at IS NULL",
+        )
+        .bind(event)
+        .bind(reason)
+        .bind(until.as_i64());
+        self.write(statement).await
+    }
+
     /// The rows to publish, read or not: an event stays behind an earlier one of its subject that
     /// was put off, so that an aggregate's events leave in the order in which they happened.
     async fn pending_rows(
@@ -95,6 +116,14 @@ impl OutboxReader for SqliteStore {
                         envelope,
                         refusals: row.refusals,
                     }),
+                    // A newer release wrote it, and its relay will publish it.
+                    Err(
+                        reason @ (DecodeError::NewerVersion { .. } | DecodeError::UnknownKind(_)),
+                    ) => {
+                        let until = UnixMillis::new(now.as_i64() + NEWER_RELEASE_WAIT_MS);
+                        self.put_off(row.event_id, &reason.to_string(), until)
+                            .await?;
+                    }
                     Err(reason) => {
                         self.park(row.event_id.into(), &reason.to_string()).await?;
                         // The reason may quote the payload, so it stays in the row.

@@ -51,6 +51,30 @@ async fn an_event_is_parked_with_the_reason_and_holds_up_no_other() {
 }
 
 #[tokio::test]
+async fn an_event_of_a_newer_release_waits_for_it_instead_of_being_parked() {
+    let (store, directory) = fresh_sqlite().await;
+    let events = record(&store, 3).await;
+    let other = connect(&directory).await;
+    let newer = ["$.dataversion', 99", "$.type', 'CardTeleported'"];
+    for (seq, change) in newer.iter().enumerate() {
+        let statement = format!(
+            "UPDATE outbox SET envelope = json_set(envelope, '{change}) WHERE seq = {}",
+            seq + 1
+        );
+        sqlx::query(sqlx::AssertSqlSafe(statement))
+            .execute(&other)
+            .await
+            .unwrap();
+    }
+    let pending = store.pending(NOW, 10).await.unwrap();
+    assert_eq!(pending.len(), 1);
+    assert_eq!(pending[0].envelope, events[2]);
+    let backlog = store.backlog().await.unwrap();
+    assert_eq!((backlog.pending, backlog.parked), (3, 0));
+    assert_eq!(store.next_due().await.unwrap(), Some(at(60)));
+}
+
+#[tokio::test]
 async fn the_reason_of_a_refusal_is_kept_for_the_operator() {
     let (store, directory) = fresh_sqlite().await;
     let events = record(&store, 1).await;

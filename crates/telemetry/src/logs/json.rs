@@ -113,6 +113,10 @@ fn timestamp() -> String {
 impl Fields {
     fn insert(&mut self, field: &Field, value: impl Into<Value>) {
         let name = field.name();
+        // Where in its source a library logged, on the machine that built it: of no use here.
+        if name.starts_with("log.") {
+            return;
+        }
         let key = if OWN_KEYS.contains(&name) {
             format!("field.{name}")
         } else {
