@@ -2,10 +2,11 @@
   recover_stalled - give jobs back whose worker is gone.
   Why a script: two workers that look at once must not both put a job back.
   A job is stalled if it was active at the last check, was not renewed since, and has no lock.
-  KEYS  meta, wait, active, marker, events, stalled, stalled-check, repeat
+  KEYS  1 meta, by which the call is routed
   ARGV  1 key prefix   2 now (unix ms)   3 check interval (ms)   4 stalls allowed
   RETURNS  the ids put back; nothing if another worker checked within the interval
 ]]
+local queue = queue_at(ARGV[1])
 if redis.call('SET', queue['stalled-check'], ARGV[2], 'PX', ARGV[3], 'NX') == false then
   return {}
 end
@@ -15,7 +16,7 @@ redis.call('XTRIM', queue.events, 'MAXLEN', '~', settings.max_events)
 -- A job of an existing scheduler is never failed for stalling, or the series would end with it.
 local function is_of_scheduler(key)
   local scheduler = redis.call('HGET', key, 'rjk')
-  return scheduler and (redis.call('EXISTS', queue['repeat'] .. ':' .. scheduler) == 1
+  return scheduler and (redis.call('EXISTS', queue.prefix .. 'repeat:' .. scheduler) == 1
     or redis.call('ZSCORE', queue['repeat'], scheduler))
 end
 

@@ -2,10 +2,11 @@
   resume - let jobs start again, those first that a 5.x client put aside in `paused`.
   Why a script: the two lists must be merged without losing or reordering an id.
   Moves at most 7000 ids a call, so that it never blocks the server for long.
-  KEYS  meta, wait, paused, prioritized, delayed, marker, events
+  KEYS  1 meta, by which the call is routed
   ARGV  1 key prefix
   RETURNS  1 if ids are left in `paused` and the call must be repeated, else 0
 ]]
+local queue = queue_at(ARGV[1])
 redis.call('HDEL', queue.meta, 'paused')
 local legacy = redis.call('LRANGE', queue.paused, 0, 6999)
 if #legacy > 0 then

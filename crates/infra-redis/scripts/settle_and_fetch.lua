@@ -2,12 +2,14 @@
   settle_and_fetch - end the work on some jobs and take others.
   Why a script: a job's lock, its place and its outcome must change in one step, and taking the
   next jobs in the same step saves a round trip for each.
-  KEYS  meta, wait, active, prioritized, delayed, completed, failed, pc, marker, events, stalled,
-        limiter
+  KEYS  1 meta, by which the call is routed
   ARGV  1 key prefix   2 now (unix ms)   3 lock duration (ms)   4 worker name or ''
         5 rate limit: jobs a window, or ''   6 rate limit: window (ms), or ''
-        7 how many jobs to settle; then 11 a job:
-          kind: completed | failed | retry | delay | release   id   token
+        7 how many points of metrics to keep, or ''
+        8 1 = the answer to the same call was lost: jobs that it gave out are given out again
+        9 how many jobs to settle; then 11 a job:
+          kind: completed | failed | retry | delay | release | wait-for-children | limit
+          id   token
           value: returnvalue or failedReason   stacktrace   attempts
           keep count (-1 all)   keep age (s, -1 any)   keep limit
           delay (ms)   flag: retry: 1 = lifo; delay: 1 = counts as an attempt
@@ -15,6 +17,7 @@
   RETURNS  {code for each settled job, jobs as {id, token, {field, ...}},
             rate limit (ms to wait, or 0), next delayed job due at (unix ms, or '0')}
 ]]
+local queue = queue_at(ARGV[1])
 local now = tonumber(ARGV[2])
 local worker = {
   lock_duration = ARGV[3],
@@ -22,22 +25,27 @@ local worker = {
   limit_max = tonumber(ARGV[5]),
   limit_window = tonumber(ARGV[6]),
 }
+local max_points = tonumber(ARGV[7])
 local settings = read_settings(queue)
 
 local function settle(job)
   if job.kind == 'completed' or job.kind == 'failed' then
-    return finish(queue, settings, now, job)
+    return finish(queue, settings, now, job, max_points)
   elseif job.kind == 'retry' then
     return retry_now(queue, settings, job)
   elseif job.kind == 'delay' then
     return retry_later(queue, settings, now, job)
+  elseif job.kind == 'wait-for-children' then
+    return wait_for_children(queue, settings, now, job)
+  elseif job.kind == 'limit' then
+    return hit_rate_limit(queue, settings, job)
   end
   return hand_back(queue, settings, job)
 end
 
 local codes, has_finished = {}, false
-local at = 8
-for n = 1, tonumber(ARGV[7]) do
+local at = 10
+for n = 1, tonumber(ARGV[9]) do
   local kind = ARGV[at]
   codes[n] = settle({
     kind = kind,
@@ -61,7 +69,10 @@ local tokens = {}
 for i = at, #ARGV do tokens[#tokens + 1] = ARGV[i] end
 local jobs, ttl, due, blocked = {}, 0, 0, false
 if #tokens > 0 then
+  local given = {}
+  if ARGV[8] == '1' then given, tokens = given_out(queue, tokens) end
   jobs, ttl, due, blocked = fetch(queue, settings, now, worker, tokens)
+  for _, job in ipairs(given) do jobs[#jobs + 1] = job end
 elseif #codes > 0 and settings.concurrency and not is_blocked(queue, settings) then
   -- A place under the global concurrency became free, and this worker doesn't take it.
   wake(queue)

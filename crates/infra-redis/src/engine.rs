@@ -1,9 +1,10 @@
 //! A queue engine that stores exactly what BullMQ 6 would store, for every operation, so that
 //! BullMQ's clients and this one share a queue at the same time.
 //!
-//! A [`Queue`] adds jobs, a [`Worker`] claims them and drives a [`Processor`]. What stands in
-//! Valkey is described in `docs/wire.md`; the Lua in `scripts/` writes it. Only `connection` and
-//! `scripts` know the client library.
+//! A [`Queue`] adds jobs, a [`Worker`] claims them and drives a [`Processor`], and a
+//! [`QueueEvents`] tells what happens to them. What stands in Valkey is described in
+//! `docs/wire.md`; the Lua in `scripts/` writes it. Only `connection` and `scripts` know the client
+//! library.
 //!
 //! ```no_run
 //! use infra_redis::engine::{
@@ -47,27 +48,53 @@
 //! ```
 
 mod backoff;
+mod checkup;
 mod clock;
 mod connection;
+mod discovery;
 mod error;
+mod events;
+mod flow;
+mod inspect;
 mod job;
 mod keys;
+mod limits;
+mod maintenance;
 mod options;
 mod processor;
+mod producer;
 mod queue;
+mod record;
+mod registration;
+mod removal;
 mod reply;
+mod scheduler;
 mod scripts;
+mod slot;
+mod state;
 mod worker;
 
 pub use backoff::{Backoff, BackoffError};
+pub use checkup::Fault;
 pub use connection::{Connection, ConnectionSettings};
+pub use discovery::find_queues;
 pub use error::{ConnectError, EngineError, OptionError, ScriptError};
+pub use events::{
+    CursorError, EventCursor, QueueEvent, QueueEvents, ReadFrom, RecordedEvent, WaitError,
+};
+pub use flow::{AddedFlow, Flow, FlowTree, Flows};
+pub use inspect::{Dependencies, DependencyCounts, Finished, Metrics, Order};
 pub use job::{Claimed, Job};
 pub use keys::QueueId;
-pub use options::{JobId, JobOptions, Keep, NewJob};
+pub use maintenance::RetryReset;
+pub use options::{ChildFailure, Deduplication, JobId, JobOptions, Keep, NewJob, ParentJob};
 pub use processor::{JobContext, JobError, Processor};
 pub use queue::{JobCounts, Queue};
+pub use record::Logs;
+pub use registration::RegisteredWorker;
 pub use reply::Reply;
+pub use scheduler::{JobTemplate, Schedule, ScheduledJob, Scheduler, SchedulerOptions};
+pub use state::{FinishedState, JobState};
 pub use worker::{
     JobOutcome, RateLimit, StopReport, Worker, WorkerHandle, WorkerObserver, WorkerSettings,
 };
@@ -75,3 +102,7 @@ pub use worker::{
 #[cfg(test)]
 #[path = "../tests/scripts/mod.rs"]
 mod script_tests;
+
+#[cfg(test)]
+#[path = "../tests/model/mod.rs"]
+mod model_tests;

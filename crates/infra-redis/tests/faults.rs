@@ -85,6 +85,79 @@ async fn a_settlement_whose_answer_is_lost_takes_effect_once() {
 }
 
 #[tokio::test]
+async fn jobs_whose_claim_was_answered_into_the_void_are_worked_at_once() {
+    let (proxy, proxied, direct) = behind_proxy().await;
+    let (processor, _told) = echo();
+    // Were they left to the look for stalled jobs, they would wait for an hour.
+    let hour = Duration::from_secs(3600);
+    let settings = WorkerSettings {
+        lock_duration: hour,
+        stalled_interval: hour,
+        idle_poll: hour,
+        concurrency: 5,
+        ..quick()
+    };
+    let worker = proxied.work_with(processor, settings).await;
+    proxy.drop_next_reply_with("find me");
+    let ids = [
+        direct.add(json!("find me")).await,
+        direct.add(json!("and me")).await,
+    ];
+    for id in &ids {
+        let job = direct.finished(id).await;
+        assert_eq!((job.attempts_started, job.stalls), (1, 0));
+    }
+    assert!(!proxy.is_armed(), "the fault was not caused");
+    worker.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_worker_whose_connections_fell_silent_gets_others() {
+    let (proxy, proxied, direct) = behind_proxy().await;
+    let (processor, _told) = echo();
+    let idle_poll = Duration::from_millis(200);
+    let worker = proxied
+        .work_with(
+            processor,
+            WorkerSettings {
+                idle_poll,
+                ..quick()
+            },
+        )
+        .await;
+    let first = direct.add(json!(1)).await;
+    direct.finished(&first).await;
+    proxy.freeze_open_connections();
+    let second = direct.add(json!(2)).await;
+    direct.finished(&second).await;
+    worker.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_worker_stops_although_nobody_answers() {
+    let (proxy, proxied, direct) = behind_proxy().await;
+    let (processor, mut told) = telling(async |_, _| {
+        std::future::pending::<()>().await;
+        Ok(json!(null))
+    });
+    let worker = proxied.work(processor).await;
+    direct.add(json!(1)).await;
+    next(&mut told).await;
+    proxy.freeze();
+    let started = std::time::Instant::now();
+    let report = worker.stop(Duration::from_millis(500)).await;
+    assert!(
+        started.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(
+        (report.finished, report.handed_back, report.abandoned),
+        (0, 0, 1)
+    );
+}
+
+#[tokio::test]
 async fn a_worker_goes_on_after_its_connections_were_cut() {
     let (proxy, proxied, direct) = behind_proxy().await;
     let (processor, _told) = echo();

@@ -1,6 +1,6 @@
 -- The fields of a job that a worker needs, in the order in which the worker reads them.
 local JOB_FIELDS = { 'name', 'data', 'opts', 'timestamp', 'delay', 'priority', 'ats', 'atm', 'stc',
-  'stacktrace', 'defa' }
+  'stacktrace', 'defa', 'rjk' }
 
 -- Up to `wanted` ids that are ready: waiting ones first, then the lowest priority numbers.
 local function pop_ready(queue, wanted)
@@ -36,6 +36,26 @@ local function start(queue, now, worker, id, token, fields)
     redis.call('HSET', key, 'processedOn', now, 'ats', attempts_started)
   end
   fields[7] = attempts_started
+end
+
+-- The jobs that a call gave out whose answer was lost, and the tokens that it left over. The jobs
+-- are active and locked, and nobody works them.
+local function given_out(queue, tokens)
+  local is_ours = {}
+  for _, token in ipairs(tokens) do is_ours[token] = true end
+  local jobs = {}
+  for _, id in ipairs(redis.call('LRANGE', queue.active, 0, -1)) do
+    local token = redis.call('GET', queue.prefix .. id .. ':lock')
+    if token and is_ours[token] then
+      is_ours[token] = nil
+      jobs[#jobs + 1] = { id, token, redis.call('HMGET', queue.prefix .. id, unpack(JOB_FIELDS)) }
+    end
+  end
+  local left = {}
+  for _, token in ipairs(tokens) do
+    if is_ours[token] then left[#left + 1] = token end
+  end
+  return jobs, left
 end
 
 -- Takes up to `#tokens` ready jobs. Returns the jobs, each as {id, token, fields}; the milliseconds

@@ -49,3 +49,27 @@ local function hand_back(queue, settings, job)
     'event', 'waiting', 'jobId', job.id, 'prev', 'active')
   return 0
 end
+
+-- Waits for the children it has; it is performed again once the last of them has ended. One whose
+-- children have all ended by now is performed again at once.
+local function wait_for_children(queue, settings, now, job)
+  local key = queue.prefix .. job.id
+  if redis.call('EXISTS', key .. ':unsuccessful') == 1 then return -9 end
+  if redis.call('SCARD', key .. ':dependencies') == 0 then
+    return hand_back(queue, settings, job)
+  end
+  local code = let_go(queue, job)
+  if code < 0 then return code end
+  redis.call('ZADD', queue['waiting-children'], now, job.id)
+  redis.call('XADD', queue.events, '*', 'event', 'waiting-children', 'jobId', job.id,
+    'prev', 'active')
+  return 0
+end
+
+-- Back to the front, and no job starts before the time is over.
+local function hit_rate_limit(queue, settings, job)
+  local code = hand_back(queue, settings, job)
+  if code < 0 then return code end
+  redis.call('SET', queue.limiter, '9007199254740991', 'PX', job.delay)
+  return 0
+end

@@ -1,11 +1,13 @@
 //! Connections to Valkey. Together with `scripts`, the only place that knows the client library.
 
+mod blocking;
+
 use std::fmt;
 use std::time::Duration;
 
 use fred::clients::Client;
 use fred::error::{Error, ErrorKind};
-use fred::interfaces::{ClientInterface, ClientLike};
+use fred::interfaces::ClientLike;
 use fred::socket2::TcpKeepalive;
 use fred::types::config::{
     Config, ConnectionConfig, Options, PerformanceConfig, ReconnectPolicy, TcpConfig,
@@ -16,11 +18,17 @@ use fred::types::{ClusterHash, CustomCommand, Value};
 use super::error::{ConnectError, EngineError};
 use super::reply::Reply;
 
+pub(super) use blocking::BlockingConnection;
+
 /// How long making a connection may take, resolving the name included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an answer may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// After how much silence a connection is made anew. Less than a command's own limit: a command
+/// that was given up is not counted any more, and the connection would never be found silent.
+const SILENCE: Duration = Duration::from_secs(4);
 
 /// How many commands may wait for an answer before more are refused, so that an outage fills no
 /// memory.
@@ -74,8 +82,8 @@ impl ConnectionSettings {
             max_command_attempts: READ_ATTEMPTS,
             max_command_buffer_len: MAX_WAITING_COMMANDS,
             unresponsive: UnresponsiveConfig {
-                max_timeout: Some(COMMAND_TIMEOUT * 2),
-                ..UnresponsiveConfig::default()
+                max_timeout: Some(SILENCE),
+                interval: Duration::from_secs(1),
             },
             tcp: TcpConfig {
                 keepalive: Some(
@@ -125,13 +133,37 @@ impl fmt::Debug for ConnectionSettings {
 #[derive(Clone)]
 pub struct Connection {
     client: Client,
+    settings: ConnectionSettings,
+    is_cluster: bool,
 }
 
 impl Connection {
     /// Connects; fails if no server answers.
     pub async fn open(settings: &ConnectionSettings) -> Result<Self, ConnectError> {
         let client = settings.open().await?;
-        Ok(Self { client })
+        let mut connection = Self {
+            client,
+            settings: settings.clone(),
+            is_cluster: false,
+        };
+        let info = CustomCommand::new_static("INFO", ClusterHash::Random, false);
+        // A server that does not tell is taken for one that stands alone, as most do.
+        let info = connection
+            .send(info, "INFO", vec!["cluster".to_owned()], READ_ATTEMPTS)
+            .await;
+        connection.is_cluster =
+            matches!(info, Ok(Reply::Text(info)) if info.contains("cluster_enabled:1"));
+        Ok(connection)
+    }
+
+    /// Whether the server is a node of a cluster, where keys are spread over slots.
+    pub(super) fn is_cluster(&self) -> bool {
+        self.is_cluster
+    }
+
+    /// Where it leads.
+    pub(super) fn settings(&self) -> &ConnectionSettings {
+        &self.settings
     }
 
     /// Sends a command that does no harm when it is sent twice, as it is when an answer is lost.
@@ -181,62 +213,15 @@ impl Connection {
             .with_options(&options)
             .custom(command, args)
             .await;
-        to_reply(sent?).ok_or(EngineError::Reply {
-            operation,
-            expected: "numbers, texts and lists",
-        })
+        decoded(operation, sent?)
     }
 }
 
-/// A connection of its own for a command that blocks until there is something.
-pub(super) struct BlockingConnection {
-    client: Client,
-}
-
-impl BlockingConnection {
-    pub(super) async fn open(settings: &ConnectionSettings) -> Result<Self, ConnectError> {
-        let client = settings.open().await?;
-        Ok(Self { client })
-    }
-
-    /// Takes the member with the lowest score from a sorted set, waiting for one at most `limit`.
-    /// Returns its score.
-    ///
-    /// The future must run to its end: dropping it does not take the command back, and the server
-    /// would hand the member to nobody.
-    pub(super) async fn pop_min(
-        &self,
-        key: &str,
-        limit: Duration,
-    ) -> Result<Option<f64>, EngineError> {
-        let command = CustomCommand::new_static("BZPOPMIN", ClusterHash::FirstKey, true);
-        // No time-out of the client's own: it would leave the command running on the server.
-        let options = Options {
-            max_attempts: Some(1),
-            ..Options::default()
-        };
-        let args = vec![key.to_owned(), limit.as_secs_f64().to_string()];
-        let popped: Result<Value, Error> = self
-            .client
-            .with_options(&options)
-            .custom(command, args)
-            .await;
-        let popped = match popped {
-            // How the library reports that the server's limit passed.
-            Err(error) if *error.kind() == ErrorKind::Timeout => return Ok(None),
-            other => other?,
-        };
-        match popped {
-            Value::Array(parts) => Ok(parts.last().and_then(Value::as_f64)),
-            _ => Ok(None),
-        }
-    }
-
-    /// The ids under which the server knows this connection, with which another one can end its
-    /// wait.
-    pub(super) fn ids(&self) -> Vec<i64> {
-        self.client.connection_ids().into_values().collect()
-    }
+fn decoded(operation: &'static str, value: Value) -> Result<Reply, EngineError> {
+    to_reply(value).ok_or(EngineError::Reply {
+        operation,
+        expected: "numbers, texts and lists",
+    })
 }
 
 impl From<Error> for EngineError {

@@ -108,6 +108,22 @@ pub enum ScriptError {
         /// What was tried.
         operation: &'static str,
     },
+    /// Code -4.
+    #[error("Job {id} has pending dependencies. {operation}")]
+    PendingChildren {
+        /// The job.
+        id: String,
+        /// What was tried.
+        operation: &'static str,
+    },
+    /// Code -5.
+    #[error("Missing key for parent job {parent}. {operation}")]
+    ParentMissing {
+        /// The parent's key.
+        parent: String,
+        /// What was tried.
+        operation: &'static str,
+    },
     /// Code -6.
     #[error("Lock mismatch for job {id}. Cmd {operation} from {state}")]
     LockMismatch {
@@ -118,6 +134,57 @@ pub enum ScriptError {
         /// What was tried.
         operation: &'static str,
     },
+    /// Code -7.
+    #[error("The parent job {parent} cannot be replaced. {operation}")]
+    ParentCannotBeReplaced {
+        /// The parent's key.
+        parent: String,
+        /// What was tried.
+        operation: &'static str,
+    },
+    /// Code -8.
+    #[error("Job {id} belongs to a job scheduler and cannot be removed directly. {operation}")]
+    BelongsToScheduler {
+        /// The job.
+        id: String,
+        /// What was tried.
+        operation: &'static str,
+    },
+    /// Code -9.
+    #[error("Cannot complete job {id} because it has at least one failed child. {operation}")]
+    FailedChildren {
+        /// The job.
+        id: String,
+        /// What was tried.
+        operation: &'static str,
+    },
+    /// Code -10.
+    #[error("Cannot create job scheduler iteration - job ID already exists. {operation}")]
+    SchedulerIdCollision {
+        /// What was tried.
+        operation: &'static str,
+    },
+    /// Code -11.
+    #[error(
+        "Cannot create job scheduler iteration - current and next time slots already have jobs. \
+         {operation}"
+    )]
+    SchedulerSlotsBusy {
+        /// What was tried.
+        operation: &'static str,
+    },
+    /// The job can't be removed while a worker holds it or one of its children.
+    #[error("Job {id} could not be removed because it is locked by another worker")]
+    Locked {
+        /// The job.
+        id: String,
+    },
+    /// Only a paused queue can be obliterated.
+    #[error("Cannot obliterate non-paused queue")]
+    NotPaused,
+    /// A queue with active jobs is obliterated only by force.
+    #[error("Cannot obliterate queue with active jobs")]
+    HasActiveJobs,
     /// Any other code.
     #[error("Unknown code {code} error for {id}. {operation}")]
     Unknown {
@@ -131,10 +198,14 @@ pub enum ScriptError {
 }
 
 impl ScriptError {
-    /// The error behind a negative code of an operation on an active job.
-    pub(crate) fn from_code(code: i64, id: &str, operation: &'static str) -> Self {
+    /// The error behind a negative code of an operation on a job that should be in `state`.
+    pub(crate) fn from_code(
+        code: i64,
+        id: &str,
+        operation: &'static str,
+        state: &'static str,
+    ) -> Self {
         let id = id.to_owned();
-        let state = "active";
         match code {
             -1 => Self::JobMissing { id, operation },
             -2 => Self::LockMissing { id, operation },
@@ -143,16 +214,31 @@ impl ScriptError {
                 state,
                 operation,
             },
+            -4 => Self::PendingChildren { id, operation },
             -6 => Self::LockMismatch {
                 id,
                 state,
                 operation,
             },
+            -8 => Self::BelongsToScheduler { id, operation },
+            -9 => Self::FailedChildren { id, operation },
+            -10 => Self::SchedulerIdCollision { operation },
+            -11 => Self::SchedulerSlotsBusy { operation },
             _ => Self::Unknown {
                 code,
                 id,
                 operation,
             },
+        }
+    }
+
+    /// The error behind a negative code of adding a child of `parent`.
+    pub(crate) fn from_add_code(code: i64, id: &str, parent: &str) -> Self {
+        let (parent, operation) = (parent.to_owned(), "addJob");
+        match code {
+            -5 => Self::ParentMissing { parent, operation },
+            -7 => Self::ParentCannotBeReplaced { parent, operation },
+            _ => Self::from_code(code, id, operation, "waiting"),
         }
     }
 }

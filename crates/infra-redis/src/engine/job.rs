@@ -19,6 +19,24 @@ pub struct Job {
     pub options: String,
     /// When it was added, in Unix milliseconds.
     pub timestamp: u64,
+    /// How long it waits before it may start, in milliseconds: since it was added, its last attempt
+    /// failed, or its delay was changed. 0 once it is due.
+    pub delay: u64,
+    /// Its priority, 0 being none. This and `delay` may differ from what the options say, which
+    /// don't change.
+    pub priority: u32,
+    /// How far it is, as JSON in any form.
+    pub progress: Option<String>,
+    /// The key of the job it is a child of.
+    pub parent_key: Option<String>,
+    /// The job scheduler that made it.
+    pub scheduler_id: Option<String>,
+    /// The deduplication id it was added under.
+    pub deduplication_id: Option<String>,
+    /// The reason with which its next attempt fails without being made.
+    pub deferred_failure: Option<String>,
+    /// The name of the worker that took it last, if that has one.
+    pub processed_by: Option<String>,
     /// Attempts that ended.
     pub attempts_made: u32,
     /// Attempts that were started.
@@ -53,6 +71,14 @@ impl Job {
             data: fields.remove("data").unwrap_or_else(|| "{}".to_owned()),
             options: fields.remove("opts").unwrap_or_else(|| "{}".to_owned()),
             timestamp: number(fields.get("timestamp")).unwrap_or_default(),
+            delay: number(fields.get("delay")).unwrap_or_default(),
+            priority: number(fields.get("priority")).unwrap_or_default(),
+            progress: fields.remove("progress"),
+            parent_key: fields.remove("parentKey"),
+            scheduler_id: fields.remove("rjk"),
+            deduplication_id: fields.remove("deid"),
+            deferred_failure: fields.remove("defa"),
+            processed_by: fields.remove("pb"),
             attempts_made: number(fields.get("atm")).unwrap_or_default(),
             attempts_started: number(fields.get("ats")).unwrap_or_default(),
             stalls: number(fields.get("stc")).unwrap_or_default(),
@@ -78,6 +104,8 @@ pub struct Claimed<T> {
     pub attempt: u32,
     /// When it was added, in Unix milliseconds.
     pub timestamp: u64,
+    /// What it was added with, as JSON under BullMQ's short names.
+    pub options: String,
 }
 
 /// A job as the fetch returns it, with what the worker needs to settle it.
@@ -88,21 +116,22 @@ pub(crate) struct Fetched {
     pub(crate) name: Option<String>,
     pub(crate) data: Option<String>,
     pub(crate) options: Result<WireOptions, String>,
+    pub(crate) options_json: Option<String>,
     pub(crate) timestamp: u64,
     pub(crate) attempts_made: u32,
     pub(crate) stack_traces: Vec<String>,
     pub(crate) deferred_failure: Option<String>,
+    pub(crate) scheduler: Option<String>,
 }
 
+/// How many fields `settle_and_fetch` returns of a job: `JOB_FIELDS` there.
+const FIELDS: usize = 12;
+
 impl Fetched {
-    /// Decodes one job of `settle_and_fetch`; the order of the fields is `JOB_FIELDS` there.
+    /// Decodes one job of `settle_and_fetch`.
     pub(crate) fn decode(decoder: Decoder, reply: Reply) -> Result<Self, EngineError> {
         let [id, token, fields] = decoder.array::<3>(reply)?;
-        let fields = decoder.list(fields)?;
-        let fields: Vec<_> = fields
-            .into_iter()
-            .map(|field| decoder.optional_text(field))
-            .collect::<Result<_, _>>()?;
+        let fields = decoder.array::<FIELDS>(fields)?;
         let [
             name,
             data,
@@ -115,25 +144,28 @@ impl Fetched {
             _stalls,
             traces,
             defa,
-        ] = <[Option<String>; 11]>::try_from(fields)
-            .map_err(|_| decoder.unexpected("eleven fields a job"))?;
-        let options = options.map_or_else(
+            scheduler,
+        ] = fields.map(|field| decoder.optional_text(field));
+        let options_json = options?;
+        let options = options_json.as_deref().map_or_else(
             || Ok(WireOptions::default()),
-            |json| serde_json::from_str(&json).map_err(|error| error.to_string()),
+            |json| serde_json::from_str(json).map_err(|error| error.to_string()),
         );
         Ok(Self {
             id: decoder.text(id)?,
             token: decoder.text(token)?,
-            name,
-            data,
+            name: name?,
+            data: data?,
             options,
-            timestamp: number(timestamp.as_ref()).unwrap_or_default(),
-            attempts_made: number(made.as_ref()).unwrap_or_default(),
+            options_json,
+            timestamp: number(timestamp?.as_ref()).unwrap_or_default(),
+            attempts_made: number(made?.as_ref()).unwrap_or_default(),
             // A trace that is not JSON is lost rather than the job.
-            stack_traces: traces
+            stack_traces: traces?
                 .and_then(|json| serde_json::from_str(&json).ok())
                 .unwrap_or_default(),
-            deferred_failure: defa,
+            deferred_failure: defa?,
+            scheduler: scheduler?,
         })
     }
 }

@@ -30,6 +30,19 @@ impl QueueId {
         })
     }
 
+    /// The queue and the id behind a job's key; absent if it is not the key of a job. An id is what
+    /// follows the last colon, so ids that hold colons can't be told from a key.
+    pub(crate) fn of_job_key(key: &str) -> Option<(Self, String)> {
+        let (queue, id) = key.rsplit_once(':')?;
+        let (prefix, name) = queue.rsplit_once(':')?;
+        Some((Self::parse(prefix, name).ok()?, id.to_owned()))
+    }
+
+    /// What the queue shares with others of its installation.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The queue's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -65,6 +78,27 @@ pub(crate) enum Suffix {
 }
 
 impl Suffix {
+    /// Every key there is.
+    const ALL: [Self; 17] = [
+        Self::Meta,
+        Self::Id,
+        Self::Wait,
+        Self::Paused,
+        Self::Active,
+        Self::Prioritized,
+        Self::Pc,
+        Self::Delayed,
+        Self::WaitingChildren,
+        Self::Completed,
+        Self::Failed,
+        Self::Marker,
+        Self::Events,
+        Self::Stalled,
+        Self::StalledCheck,
+        Self::Limiter,
+        Self::Repeat,
+    ];
+
     /// The last part of the key, which is also its name inside the scripts.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -92,6 +126,7 @@ impl Suffix {
 /// The keys of one queue.
 #[derive(Debug, Clone)]
 pub(crate) struct QueueKeys {
+    queue: QueueId,
     /// `prefix:name:`, to which scripts append a job's id.
     base: String,
 }
@@ -100,7 +135,13 @@ impl QueueKeys {
     pub(crate) fn new(queue: &QueueId) -> Self {
         Self {
             base: format!("{queue}:"),
+            queue: queue.clone(),
         }
+    }
+
+    /// Whose keys these are.
+    pub(crate) fn queue(&self) -> &QueueId {
+        &self.queue
     }
 
     /// What every key of the queue starts with.
@@ -115,30 +156,31 @@ impl QueueKeys {
     pub(crate) fn job(&self, id: &str) -> String {
         format!("{}{id}", self.base)
     }
+
+    /// The lines of a job's log.
+    pub(crate) fn job_logs(&self, id: &str) -> String {
+        format!("{}{id}:logs", self.base)
+    }
+
+    /// What a job's completed children returned.
+    pub(crate) fn job_processed(&self, id: &str) -> String {
+        format!("{}{id}:processed", self.base)
+    }
+
+    /// Why those of a job's children failed whose failure it ignores.
+    pub(crate) fn job_failed(&self, id: &str) -> String {
+        format!("{}{id}:failed", self.base)
+    }
+
+    /// The job that stands for all those added under a deduplication id.
+    pub(crate) fn deduplication(&self, id: &str) -> String {
+        format!("{}de:{id}", self.base)
+    }
 }
 
 /// Ids that would make a job's key the queue's own.
 pub(crate) fn is_reserved(id: &str) -> bool {
-    const NAMES: [&str; 19] = [
-        "meta",
-        "id",
-        "wait",
-        "paused",
-        "active",
-        "prioritized",
-        "pc",
-        "delayed",
-        "waiting-children",
-        "completed",
-        "failed",
-        "marker",
-        "events",
-        "stalled",
-        "stalled-check",
-        "limiter",
-        "repeat",
-        "delay",
-        "priority",
-    ];
-    NAMES.contains(&id) || id == "metrics:completed" || id == "metrics:failed"
+    // `delay` and `priority` are leftovers of old versions, which removals still delete.
+    let others = ["delay", "priority", "metrics:completed", "metrics:failed"];
+    others.contains(&id) || Suffix::ALL.iter().any(|suffix| suffix.as_str() == id)
 }

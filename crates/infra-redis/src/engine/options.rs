@@ -1,13 +1,17 @@
 //! What a job may be added with.
 
+mod wire;
+
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub(crate) use wire::{KeepLimits, StoredBackoff, WireOptions};
+use wire::{WireDeduplication, WireKeep, WireParent};
 
 use super::backoff::Backoff;
 use super::error::OptionError;
-use super::keys::is_reserved;
+use super::keys::{QueueId, is_reserved};
 
 /// The highest priority number; higher ones would make scores inexact.
 const MAX_PRIORITY: u32 = 2_097_151;
@@ -70,6 +74,62 @@ pub enum Keep {
     },
 }
 
+/// The job that a job is a child of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParentJob {
+    /// The parent's queue. In a cluster it must share a slot with the child's.
+    pub queue: QueueId,
+    /// The parent's id.
+    pub id: String,
+}
+
+impl ParentJob {
+    /// The name of the parent's key.
+    pub(crate) fn key(&self) -> String {
+        format!("{}:{}", self.queue, self.id)
+    }
+}
+
+/// What it means to a parent when this child fails for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ChildFailure {
+    /// The parent goes on waiting, until the child is tried again with success or removed.
+    #[default]
+    Hold,
+    /// The parent fails too.
+    FailParent,
+    /// The parent runs at once, whatever its other children do, and can see the reason.
+    ContinueParent,
+    /// The parent runs once its other children are done, and can see the reason.
+    Ignore,
+    /// The parent runs once its other children are done, as if there had been no such child.
+    Remove,
+}
+
+/// Makes jobs that are added under one id stand for each other.
+///
+/// Without any of the settings, a job is not added while another one of the same id is not
+/// finished.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of BullMQ's of its own"
+)]
+pub struct Deduplication {
+    /// What the jobs have in common.
+    pub id: String,
+    /// How long the id stays taken, whether or not its job is finished by then.
+    pub ttl: Option<Duration>,
+    /// Whether each further job starts the `ttl` anew.
+    pub extend: bool,
+    /// Whether a further job takes the place of one that is still delayed.
+    pub replace: bool,
+    /// Whether the last of the jobs that were added while another one was at work follows it.
+    pub keep_last_if_active: bool,
+    /// Whether a further job's delay takes the place of that of one that is still delayed.
+    pub reschedule: bool,
+}
+
 /// What a job is added with. The default is what BullMQ's is: one attempt, no delay, no priority.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct JobOptions {
@@ -91,6 +151,22 @@ pub struct JobOptions {
     pub keep_failed: Option<Keep>,
     /// How many stack traces are kept; all if absent.
     pub stack_trace_limit: Option<u32>,
+    /// How many lines of the job's log are kept; all if absent.
+    pub keep_logs: Option<u32>,
+    /// The most bytes that the data may have as JSON.
+    pub size_limit: Option<usize>,
+    /// When the job counts as added, in Unix milliseconds; now if absent.
+    pub timestamp: Option<u64>,
+    /// The job it is a child of, which must exist.
+    pub parent: Option<ParentJob>,
+    /// What it means to the parent when the job fails for good.
+    pub on_failure: ChildFailure,
+    /// Which other jobs this one stands for.
+    pub deduplication: Option<Deduplication>,
+    /// A trace context that goes with the job, in any form that its reader understands.
+    pub telemetry: Option<String>,
+    /// Whether a worker must not continue the trace.
+    pub omit_context: bool,
 }
 
 /// A job to be added in bulk.
@@ -110,7 +186,47 @@ impl JobOptions {
             let reason = format!("Priority should be between 0 and {MAX_PRIORITY}");
             return Err(OptionError::new("priority", reason));
         }
+        if let Some(deduplication) = &self.deduplication {
+            if deduplication.id.is_empty() {
+                let reason = "Deduplication id must be provided";
+                return Err(OptionError::new("deduplication", reason));
+            }
+            if self.parent.is_some() {
+                let reason = "Deduplication and parent options cannot be used together";
+                return Err(OptionError::new("deduplication", reason));
+            }
+        }
         Ok(())
+    }
+
+    /// Whether data of this name and length may be added.
+    pub(crate) fn check_size(&self, name: &str, bytes: usize) -> Result<(), OptionError> {
+        match self.size_limit {
+            Some(limit) if bytes > limit => {
+                let reason = format!("The size of job {name} exceeds the limit {limit} bytes");
+                Err(OptionError::new("size limit", reason))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn failure_is(&self, policy: ChildFailure) -> Option<bool> {
+        (self.on_failure == policy).then_some(true)
+    }
+
+    /// The field `parent` of a child: what other clients find the parent by.
+    pub(crate) fn parent_json(&self) -> Option<Value> {
+        let parent = self.parent.as_ref()?;
+        let mut json = serde_json::json!({"id": parent.id, "queueKey": parent.queue.to_string()});
+        let policy = match self.on_failure {
+            ChildFailure::Hold => return Some(json),
+            ChildFailure::FailParent => "fpof",
+            ChildFailure::ContinueParent => "cpof",
+            ChildFailure::Ignore => "idof",
+            ChildFailure::Remove => "rdof",
+        };
+        json[policy] = Value::Bool(true);
+        Some(json)
     }
 
     /// The options as BullMQ stores them, under its short names.
@@ -125,105 +241,22 @@ impl JobOptions {
             remove_on_complete: self.keep_completed.map(WireKeep::from),
             remove_on_fail: self.keep_failed.map(WireKeep::from),
             stack_trace_limit: self.stack_trace_limit,
+            keep_logs: self.keep_logs,
+            size_limit: self.size_limit,
+            timestamp: self.timestamp,
+            parent: self.parent.as_ref().map(|parent| WireParent {
+                id: parent.id.clone(),
+                queue: parent.queue.to_string(),
+            }),
+            deduplication: self.deduplication.as_ref().map(WireDeduplication::from),
+            fail_parent: self.failure_is(ChildFailure::FailParent),
+            continue_parent: self.failure_is(ChildFailure::ContinueParent),
+            ignore_dependency: self.failure_is(ChildFailure::Ignore),
+            remove_dependency: self.failure_is(ChildFailure::Remove),
+            telemetry: self.telemetry.clone(),
+            omit_context: self.omit_context.then_some(true),
             others: Map::new(),
         }
-    }
-}
-
-/// A job's options as they stand in Valkey.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct WireOptions {
-    pub(crate) attempts: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) backoff: Option<StoredBackoff>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) delay: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) priority: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) lifo: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) job_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) remove_on_complete: Option<WireKeep>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) remove_on_fail: Option<WireKeep>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) stack_trace_limit: Option<u32>,
-    /// Options of other clients that this one has no use for.
-    #[serde(flatten)]
-    pub(crate) others: Map<String, Value>,
-}
-
-/// A backoff as it stands in Valkey, which may be a strategy that only its producer knows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum StoredBackoff {
-    Known(Backoff),
-    Other(Value),
-}
-
-/// `removeOnComplete` and `removeOnFail` as they stand in Valkey.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum WireKeep {
-    Remove(bool),
-    Count(i64),
-    Policy {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        count: Option<i64>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        age: Option<u64>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        limit: Option<u32>,
-    },
-}
-
-/// What the scripts need to know about which finished jobs are kept; -1 stands for no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct KeepLimits {
-    pub(crate) count: i64,
-    pub(crate) age_secs: i64,
-    pub(crate) limit: u32,
-}
-
-const DEFAULT_KEEP_LIMIT: u32 = 1000;
-
-impl From<Keep> for WireKeep {
-    fn from(keep: Keep) -> Self {
-        match keep {
-            Keep::All => Self::Remove(false),
-            Keep::None => Self::Remove(true),
-            Keep::Newest(count) => Self::Count(count.into()),
-            Keep::Young { age, count, limit } => Self::Policy {
-                count: count.map(i64::from),
-                age: Some(age.as_secs()),
-                limit,
-            },
-        }
-    }
-}
-
-impl From<&WireKeep> for KeepLimits {
-    fn from(keep: &WireKeep) -> Self {
-        let (count, age, limit) = match keep {
-            WireKeep::Remove(true) => (0, None, None),
-            WireKeep::Remove(false) => (-1, None, None),
-            WireKeep::Count(count) => (*count, None, None),
-            WireKeep::Policy { count, age, limit } => (count.unwrap_or(-1), *age, *limit),
-        };
-        Self {
-            count,
-            age_secs: age.map_or(-1, |age| i64::try_from(age).unwrap_or(i64::MAX / 1000)),
-            limit: limit.unwrap_or(DEFAULT_KEEP_LIMIT),
-        }
-    }
-}
-
-impl From<Keep> for KeepLimits {
-    fn from(keep: Keep) -> Self {
-        Self::from(&WireKeep::from(keep))
     }
 }
 

@@ -1,13 +1,21 @@
 //! The contract between a worker and the code that performs its jobs.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
-use super::job::Claimed;
+use super::connection::Connection;
+use super::error::EngineError;
+use super::job::{Claimed, Fetched};
+use super::keys::{QueueId, QueueKeys};
+use super::options::{NewJob, ParentJob};
+use super::queue::Queue;
+use super::record;
 
 /// Performs one kind of job.
 ///
@@ -29,14 +37,27 @@ pub trait Processor: Send + Sync + 'static {
 }
 
 /// What a processor can know and do about the job at hand.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct JobContext {
+    connection: Connection,
+    keys: QueueKeys,
+    job: Arc<Fetched>,
     cancellation: CancellationToken,
 }
 
 impl JobContext {
-    pub(crate) fn new(cancellation: CancellationToken) -> Self {
-        Self { cancellation }
+    pub(crate) fn new(
+        connection: Connection,
+        keys: QueueKeys,
+        job: Arc<Fetched>,
+        cancellation: CancellationToken,
+    ) -> Self {
+        Self {
+            connection,
+            keys,
+            job,
+            cancellation,
+        }
     }
 
     /// Returns once the job must not go on: the worker can no longer prove that it holds the job,
@@ -49,6 +70,62 @@ impl JobContext {
     pub fn is_cancelled(&self) -> bool {
         self.cancellation.is_cancelled()
     }
+
+    /// Tells how far the job is, in any form that its readers understand.
+    pub async fn update_progress<P: Serialize + ?Sized>(
+        &self,
+        progress: &P,
+    ) -> Result<(), EngineError> {
+        let progress = serde_json::to_string(progress).map_err(EngineError::Data)?;
+        record::update_progress(&self.connection, &self.keys, &self.job.id, progress).await
+    }
+
+    /// Adds a line to the job's log, of which as many lines are kept as the job's options say; how
+    /// many there are.
+    pub async fn log(&self, line: &str) -> Result<u64, EngineError> {
+        let keep = self
+            .job
+            .options
+            .as_ref()
+            .ok()
+            .and_then(|options| options.keep_logs);
+        record::add_log(&self.connection, &self.keys, &self.job.id, line, keep).await
+    }
+
+    /// Gives the job other data, which its next attempt finds.
+    pub async fn update_data<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), EngineError> {
+        let data = serde_json::to_string(data).map_err(EngineError::Data)?;
+        record::update_data(&self.connection, &self.keys, &self.job.id, data).await
+    }
+
+    /// What the job's children returned, as JSON by the children's keys.
+    pub async fn children_values(&self) -> Result<HashMap<String, String>, EngineError> {
+        self.queue().children_values(&self.job.id).await
+    }
+
+    /// Why those of the job's children failed whose failure it was to ignore, by their keys.
+    pub async fn ignored_failures(&self) -> Result<HashMap<String, String>, EngineError> {
+        self.queue().ignored_failures(&self.job.id).await
+    }
+
+    /// Adds a child to the job, to be waited for with [`JobError::WaitForChildren`]; its id.
+    pub async fn add_child<T: Serialize>(
+        &self,
+        queue: &QueueId,
+        child: &NewJob<'_, T>,
+    ) -> Result<String, EngineError> {
+        let mut options = child.options.clone();
+        options.parent = Some(ParentJob {
+            queue: self.keys.queue().clone(),
+            id: self.job.id.clone(),
+        });
+        let queue = Queue::new(self.connection.clone(), queue.clone());
+        queue.add(child.name, &child.data, &options).await
+    }
+
+    fn queue(&self) -> Queue<()> {
+        Queue::new(self.connection.clone(), self.keys.queue().clone())
+    }
 }
 
 /// Why an attempt failed, which decides what becomes of the job.
@@ -58,8 +135,16 @@ pub enum JobError {
     Transient(Failure),
     /// Another attempt can't help: the job fails for good.
     Permanent(Failure),
+    /// Another attempt may help, after this wait instead of the job's own backoff.
+    RetryAfter(Failure, Duration),
     /// The job can't be performed yet. It comes back later, and this attempt does not count.
     NotYet(Duration),
+    /// The job waits until its children have ended, and is performed again then. This attempt does
+    /// not count. One without children is performed again at once.
+    WaitForChildren,
+    /// No job of the queue may start for this long, and this attempt does not count. Has an effect
+    /// only where the queue or its workers have a rate limit.
+    RateLimited(Duration),
 }
 
 /// What is kept of a failed attempt.
@@ -113,7 +198,11 @@ impl From<&str> for Failure {
 impl fmt::Display for JobError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Transient(failure) | Self::Permanent(failure) => f.write_str(&failure.reason),
+            Self::Transient(failure) | Self::Permanent(failure) | Self::RetryAfter(failure, _) => {
+                f.write_str(&failure.reason)
+            }
+            Self::WaitForChildren => f.write_str("waits for its children"),
+            Self::RateLimited(wait) => write!(f, "rate limited for {wait:?}"),
             Self::NotYet(wait) => write!(f, "not yet; again in {wait:?}"),
         }
     }

@@ -1,16 +1,18 @@
 //! Where a producer adds jobs.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::clock;
 use super::connection::Connection;
 use super::error::EngineError;
+use super::events::Finishes;
 use super::job::Job;
 use super::keys::{QueueId, QueueKeys};
-use super::options::{JobOptions, NewJob, millis};
-use super::reply::{Decoder, Reply};
+use super::options::{JobOptions, NewJob};
+use super::producer::{self, EncodedJob, Placement};
+use super::reply::Decoder;
 use super::scripts;
 
 /// How many jobs one script call adds at most, so that it never blocks the server for long.
@@ -18,9 +20,10 @@ const ADD_CHUNK: usize = 100;
 
 /// A queue of jobs that work on `T`. Cheap to clone.
 pub struct Queue<T> {
-    connection: Connection,
+    pub(super) connection: Connection,
     id: QueueId,
-    keys: QueueKeys,
+    pub(super) keys: QueueKeys,
+    pub(super) finishes: Arc<Finishes>,
     data: PhantomData<fn(T)>,
 }
 
@@ -49,13 +52,15 @@ impl<T> Clone for Queue<T> {
             connection: self.connection.clone(),
             id: self.id.clone(),
             keys: self.keys.clone(),
+            finishes: Arc::clone(&self.finishes),
             data: PhantomData,
         }
     }
 }
 
 impl<T: Serialize> Queue<T> {
-    /// Adds a job; its id.
+    /// Adds a job; its id, which is that of an existing job where the options say that one stands
+    /// for this one.
     ///
     /// If Valkey's answer is lost, the job may have been added or not; with an id of one's own in
     /// the options, adding it again is harmless.
@@ -70,19 +75,27 @@ impl<T: Serialize> Queue<T> {
             data,
             options: options.clone(),
         };
-        let mut ids = self.add_encoded(&[encode(&job)?]).await?;
-        ids.pop()
-            .ok_or_else(|| Decoder("add_jobs").unexpected("an id"))
+        let job = EncodedJob::new(&self.id, &job, Placement::default())?;
+        let mut results = producer::add(&self.connection, &[job]).await?;
+        let result = results
+            .pop()
+            .ok_or_else(|| Decoder("add_jobs").unexpected("an id"))?;
+        Ok(result?)
     }
 
-    /// Adds jobs in order; their ids. Each hundred are added together or not at all; if a later
-    /// hundred fails, the earlier ones stay.
+    /// Adds jobs in order; their ids. Each hundred are added in one step; if a later hundred
+    /// fails, the earlier ones stay.
+    ///
+    /// A job that can't be added because of its parent keeps no other of its hundred from being
+    /// added; its error is returned.
     pub async fn add_bulk(&self, jobs: &[NewJob<'_, T>]) -> Result<Vec<String>, EngineError> {
         // Everything is checked before anything is sent.
+        let encode = |job| EncodedJob::new(&self.id, job, Placement::default());
         let jobs = jobs.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
         let mut ids = Vec::with_capacity(jobs.len());
         for chunk in jobs.chunks(ADD_CHUNK) {
-            ids.extend(self.add_encoded(chunk).await?);
+            let results = producer::add(&self.connection, chunk).await?;
+            ids.extend(results.into_iter().collect::<Result<Vec<_>, _>>()?);
         }
         Ok(ids)
     }
@@ -95,6 +108,7 @@ impl<T> Queue<T> {
             keys: QueueKeys::new(&id),
             connection,
             id,
+            finishes: Arc::default(),
             data: PhantomData,
         }
     }
@@ -148,32 +162,4 @@ impl<T> Queue<T> {
         let fields = self.connection.command("HGETALL", vec![self.keys.job(id)]);
         Job::from_fields(id, fields.await?)
     }
-
-    async fn add_encoded(&self, jobs: &[[String; 8]]) -> Result<Vec<String>, EngineError> {
-        let args = std::iter::once(jobs.len().to_string()).chain(jobs.iter().flatten().cloned());
-        let reply: Reply = scripts::ADD_JOBS
-            .call(&self.connection, &self.keys, args)
-            .await?;
-        Decoder("add_jobs").texts(reply)
-    }
-}
-
-/// A job as the eight arguments that `add_jobs` takes for it.
-fn encode<T: Serialize>(job: &NewJob<'_, T>) -> Result<[String; 8], EngineError> {
-    let options = &job.options;
-    options.check()?;
-    let wire = serde_json::to_string(&options.to_wire()).map_err(EngineError::Data)?;
-    Ok([
-        options
-            .id
-            .as_ref()
-            .map_or_else(String::new, |id| id.as_str().to_owned()),
-        job.name.to_owned(),
-        serde_json::to_string(&job.data).map_err(EngineError::Data)?,
-        wire,
-        clock::now().to_string(),
-        millis(options.delay).to_string(),
-        options.priority.to_string(),
-        u8::from(options.lifo).to_string(),
-    ])
 }

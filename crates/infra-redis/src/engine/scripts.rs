@@ -1,4 +1,8 @@
-//! The Lua scripts: what each is made of, which keys it gets, and how it is called.
+//! The Lua scripts: what each is made of, and how it is called.
+//!
+//! A script names its queue's keys as they are named in Valkey, and makes them from the prefix that
+//! it is given first. Only the key that routes the call is passed as a key: a flow reaches queues
+//! that are known from its jobs alone, and all of them share a hash tag with that key.
 
 use std::sync::LazyLock;
 
@@ -12,42 +16,40 @@ use super::reply::Reply;
 /// A script, ready to be called.
 pub(crate) struct Script {
     name: &'static str,
-    keys: &'static [Suffix],
-    source: String,
-    sha: String,
+    source: &'static str,
+    sha: LazyLock<String>,
 }
 
 /// Defines a script from its file and the fragments it uses, in the order in which they need each
 /// other.
 macro_rules! script {
-    ($name:ident, $file:literal, [$($fragment:literal),*], [$($key:ident),* $(,)?]) => {
-        pub(crate) static $name: LazyLock<Script> = LazyLock::new(|| {
-            Script::assemble(
-                $file,
-                &[$(Suffix::$key),*],
-                concat!(
-                    $(include_str!(concat!("../../scripts/include/", $fragment, ".lua")), "\n",)*
-                    include_str!(concat!("../../scripts/", $file, ".lua"))
-                ),
-            )
-        });
+    ($name:ident, $file:literal, [$($fragment:literal),* $(,)?]) => {
+        pub(crate) static $name: Script = {
+            const SOURCE: &str = concat!(
+                include_str!("../../scripts/include/queue.lua"), "\n",
+                $(include_str!(concat!("../../scripts/include/", $fragment, ".lua")), "\n",)*
+                include_str!(concat!("../../scripts/", $file, ".lua"))
+            );
+            Script {
+                name: $file,
+                source: SOURCE,
+                sha: LazyLock::new(|| sha1_hash(SOURCE)),
+            }
+        };
     };
 }
 
 script!(
     ADD_JOBS,
     "add_jobs",
-    ["settings", "wake", "enqueue"],
     [
-        Meta,
-        Id,
-        Wait,
-        Active,
-        Prioritized,
-        Delayed,
-        Pc,
-        Marker,
-        Events
+        "settings",
+        "wake",
+        "enqueue",
+        "drop_job",
+        "store",
+        "parent",
+        "deduplicate"
     ]
 );
 script!(
@@ -59,99 +61,224 @@ script!(
         "enqueue",
         "promote_due",
         "drop_job",
+        "store",
+        "parent",
+        "deduplication",
+        "detach",
         "unlock",
-        "finish",
         "put_back",
+        "finish",
         "fetch"
-    ],
-    [
-        Meta,
-        Wait,
-        Active,
-        Prioritized,
-        Delayed,
-        Completed,
-        Failed,
-        Pc,
-        Marker,
-        Events,
-        Stalled,
-        Limiter
     ]
 );
-script!(EXTEND_LOCKS, "extend_locks", [], [Stalled]);
+script!(EXTEND_LOCKS, "extend_locks", []);
+script!(RECOVER_STALLED, "recover_stalled", ["settings", "wake"]);
+script!(PAUSE, "pause", []);
+script!(RESUME, "resume", ["wake"]);
+script!(COUNTS, "counts", []);
 script!(
-    RECOVER_STALLED,
-    "recover_stalled",
-    ["settings", "wake"],
+    REMOVE_JOB,
+    "remove_job",
     [
-        Meta,
-        Wait,
-        Active,
-        Marker,
-        Events,
-        Stalled,
-        StalledCheck,
-        Repeat
+        "settings",
+        "wake",
+        "enqueue",
+        "drop_job",
+        "store",
+        "parent",
+        "deduplication",
+        "detach",
+        "scheduler_job",
+        "remove"
     ]
 );
-script!(PAUSE, "pause", [], [Meta, Marker, Events]);
 script!(
-    RESUME,
-    "resume",
-    ["wake"],
-    [Meta, Wait, Paused, Prioritized, Delayed, Marker, Events]
+    REMOVE_UNPROCESSED_CHILDREN,
+    "remove_unprocessed_children",
+    [
+        "settings",
+        "wake",
+        "enqueue",
+        "drop_job",
+        "store",
+        "parent",
+        "deduplication",
+        "detach",
+        "scheduler_job",
+        "remove"
+    ]
 );
 script!(
-    COUNTS,
-    "counts",
-    [],
+    REMOVE_CHILD_DEPENDENCY,
+    "remove_child_dependency",
     [
-        Wait,
-        Paused,
-        Active,
-        Prioritized,
-        Delayed,
-        WaitingChildren,
-        Completed,
-        Failed
+        "settings",
+        "wake",
+        "enqueue",
+        "drop_job",
+        "store",
+        "parent",
+        "deduplication",
+        "detach"
     ]
+);
+script!(
+    DRAIN,
+    "drain",
+    [
+        "settings",
+        "wake",
+        "enqueue",
+        "drop_job",
+        "store",
+        "parent",
+        "deduplication",
+        "detach",
+        "scheduler_job",
+        "discard"
+    ]
+);
+script!(
+    CLEAN,
+    "clean",
+    [
+        "settings",
+        "wake",
+        "enqueue",
+        "drop_job",
+        "store",
+        "parent",
+        "deduplication",
+        "detach",
+        "scheduler_job",
+        "discard"
+    ]
+);
+script!(
+    OBLITERATE,
+    "obliterate",
+    [
+        "settings",
+        "wake",
+        "enqueue",
+        "drop_job",
+        "store",
+        "parent",
+        "deduplication",
+        "detach",
+        "scheduler_job",
+        "discard"
+    ]
+);
+script!(PROMOTE, "promote", ["settings", "wake", "enqueue"]);
+script!(PROMOTE_JOBS, "promote_jobs", ["settings", "wake"]);
+script!(
+    RETRY_JOB,
+    "retry_job",
+    ["settings", "wake", "enqueue", "reprocess"]
+);
+script!(RETRY_JOBS, "retry_jobs", ["settings", "wake", "reprocess"]);
+script!(
+    CHANGE_PRIORITY,
+    "change_priority",
+    ["settings", "wake", "enqueue"]
+);
+script!(
+    CHANGE_DELAY,
+    "change_delay",
+    ["settings", "wake", "enqueue"]
+);
+script!(UPDATE_DATA, "update_data", []);
+script!(UPDATE_PROGRESS, "update_progress", ["settings"]);
+script!(ADD_LOG, "add_log", []);
+script!(STATE, "state", []);
+script!(IS_FINISHED, "is_finished", []);
+script!(JOBS_PAGE, "jobs_page", []);
+script!(COUNTS_PER_PRIORITY, "counts_per_priority", []);
+script!(METRICS, "metrics", []);
+script!(DEPENDENCIES, "dependencies", []);
+script!(DEPENDENCY_COUNTS, "dependency_counts", []);
+script!(RATE_LIMIT_TTL, "rate_limit_ttl", []);
+script!(RELEASE_DEDUPLICATION, "release_deduplication", []);
+script!(
+    UPSERT_SCHEDULER,
+    "upsert_scheduler",
+    [
+        "settings",
+        "wake",
+        "enqueue",
+        "drop_job",
+        "store",
+        "deduplication",
+        "scheduler",
+        "add_iteration"
+    ]
+);
+script!(
+    CONTINUE_SCHEDULER,
+    "continue_scheduler",
+    [
+        "settings",
+        "wake",
+        "enqueue",
+        "store",
+        "scheduler",
+        "add_iteration",
+        "pending_iteration"
+    ]
+);
+script!(
+    LOST_SCHEDULERS,
+    "lost_schedulers",
+    ["scheduler", "pending_iteration"]
+);
+script!(
+    REMOVE_SCHEDULER,
+    "remove_scheduler",
+    [
+        "settings",
+        "wake",
+        "enqueue",
+        "drop_job",
+        "store",
+        "deduplication",
+        "scheduler"
+    ]
+);
+script!(SCHEDULERS, "schedulers", ["scheduler"]);
+
+script!(CHECK_PLACE, "check_place", []);
+script!(CHECK_JOBS, "check_jobs", ["homeless"]);
+script!(
+    REPAIR,
+    "repair",
+    ["settings", "wake", "enqueue", "homeless"]
 );
 
 impl Script {
-    fn assemble(name: &'static str, keys: &'static [Suffix], body: &str) -> Self {
-        // The scripts name keys as they are named in Valkey, so no position is ever counted by
-        // hand. `prefix` is what a job's id is appended to.
-        let table: Vec<_> = keys
-            .iter()
-            .enumerate()
-            .map(|(index, key)| format!("['{}'] = KEYS[{}]", key.as_str(), index + 1))
-            .collect();
-        let source = format!(
-            "local queue = {{ prefix = ARGV[1], {} }}\n{body}",
-            table.join(", ")
-        );
-        Self {
-            name,
-            keys,
-            sha: sha1_hash(&source),
-            source,
-        }
-    }
-
-    /// Calls the script once. If its answer is lost, whether it took effect is not known, and the
-    /// caller decides what to do about that.
+    /// Calls the script for one queue. See [`call_for`](Self::call_for).
     pub(crate) async fn call(
         &self,
         connection: &Connection,
         keys: &QueueKeys,
         args: impl IntoIterator<Item = String>,
     ) -> Result<Reply, EngineError> {
+        let args = std::iter::once(keys.base().to_owned()).chain(args);
+        self.call_for(connection, &[keys], args).await
+    }
+
+    /// Calls the script once. If its answer is lost, whether it took effect is not known, and the
+    /// caller decides what to do about that.
+    pub(crate) async fn call_for(
+        &self,
+        connection: &Connection,
+        queues: &[&QueueKeys],
+        args: impl IntoIterator<Item = String>,
+    ) -> Result<Reply, EngineError> {
         let mut call = Vec::with_capacity(32);
         call.push(self.sha.clone());
-        call.push(self.keys.len().to_string());
-        call.extend(self.keys.iter().map(|key| keys.of(*key)));
-        call.push(keys.base().to_owned());
+        call.push(queues.len().to_string());
+        call.extend(queues.iter().map(|keys| keys.of(Suffix::Meta)));
         call.extend(args);
         let sent = connection
             .send_once("EVALSHA", 2, self.name, call.clone())
@@ -159,7 +286,7 @@ impl Script {
         match sent {
             // The server was restarted or flushed its scripts: nothing has run.
             Err(EngineError::Refused { reason, .. }) if reason.contains("NOSCRIPT") => {
-                call[0].clone_from(&self.source);
+                self.source.clone_into(&mut call[0]);
                 connection.send_once("EVAL", 2, self.name, call).await
             }
             other => other,
@@ -171,30 +298,5 @@ impl Script {
             },
             other => other,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_head_of_each_script_names_the_keys_it_gets() {
-        let scripts = [
-            &ADD_JOBS,
-            &SETTLE_AND_FETCH,
-            &EXTEND_LOCKS,
-            &RECOVER_STALLED,
-            &PAUSE,
-            &RESUME,
-            &COUNTS,
-        ];
-        for script in scripts {
-            let (_, head) = script.source.split_once("KEYS  ").unwrap();
-            let (head, _) = head.split_once("ARGV").unwrap();
-            let documented: Vec<_> = head.split(',').map(str::trim).collect();
-            let given: Vec<_> = script.keys.iter().map(|key| key.as_str()).collect();
-            assert_eq!(documented, given, "{}", script.name);
-        }
     }
 }

@@ -19,6 +19,8 @@ use super::error::EngineError;
 use super::keys::{QueueId, QueueKeys};
 use super::options::Keep;
 use super::processor::Processor;
+use super::registration;
+use super::slot;
 use leases::LeaseKeeper;
 use run::Runner;
 use waker::Waker;
@@ -53,6 +55,9 @@ pub struct WorkerSettings {
     pub keep_completed: Keep,
     /// Which failed jobs are kept, where the job's own options don't say.
     pub keep_failed: Keep,
+    /// How many minutes of counts of finished jobs are kept, for other clients' charts; none are
+    /// counted if absent.
+    pub metrics_points: Option<u32>,
     /// Told about every attempt.
     pub observer: Option<Arc<dyn WorkerObserver>>,
 }
@@ -69,6 +74,7 @@ impl Default for WorkerSettings {
             idle_poll: Duration::from_secs(5),
             keep_completed: Keep::All,
             keep_failed: Keep::All,
+            metrics_points: None,
             observer: None,
         }
     }
@@ -122,7 +128,9 @@ impl Worker {
     ) -> Result<WorkerHandle, EngineError> {
         let open_error = |error| EngineError::Start(Box::new(error));
         let commands = Connection::open(connection).await.map_err(open_error)?;
-        let blocking = BlockingConnection::open(connection)
+        slot::check(&commands, [&queue])?;
+        let name = registration::worker_name(&queue, settings.name.as_deref());
+        let blocking = BlockingConnection::open(connection, name)
             .await
             .map_err(open_error)?;
         let keys = QueueKeys::new(&queue);

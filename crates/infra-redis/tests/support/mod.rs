@@ -126,7 +126,7 @@ pub(crate) fn echo() -> (Telling<impl Fn(Claimed<Value>, JobContext) -> Ready>, 
     telling(|job: Claimed<Value>, _context| std::future::ready(Ok(job.data)))
 }
 
-type Ready = std::future::Ready<Result<Value, JobError>>;
+pub(crate) type Ready = std::future::Ready<Result<Value, JobError>>;
 
 /// Counts up, and says how often it did.
 #[derive(Clone, Default)]

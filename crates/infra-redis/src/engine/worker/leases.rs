@@ -162,16 +162,22 @@ fn renew_until_stopped(
             }
         };
         let _ = ready.send(Ok(()));
-        let mut wait = lock_duration / 4;
+        let mut wait = lock_duration / 2;
         while stop
             .run_until_cancelled(tokio::time::sleep(wait))
             .await
             .is_some()
         {
-            wait = match renew(&connection, keys, lock_duration, leases).await {
-                Ok(()) => lock_duration / 4,
-                Err(error) => {
+            let renewal = renew(&connection, keys, lock_duration, leases);
+            // An answer that takes longer comes too late for the locks it is about.
+            wait = match tokio::time::timeout(lock_duration / 4, renewal).await {
+                Ok(Ok(())) => lock_duration / 2,
+                Ok(Err(error)) => {
                     warn!(%error, "Locks could not be renewed; trying again");
+                    RETRY.min(lock_duration / 8)
+                }
+                Err(_) => {
+                    warn!("Locks were not renewed in time; trying again");
                     RETRY.min(lock_duration / 8)
                 }
             };

@@ -10,15 +10,16 @@ use std::time::{Duration, Instant};
 
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, error, info_span, warn};
+use tracing::{Instrument, debug, error, info, info_span, warn};
 
-use super::attempt::perform;
+use super::attempt::{Source, perform};
 use super::leases::{LeaseKeeper, Leases};
-use super::settlement::{Round, Settlement, settle_and_fetch};
+use super::settlement::{Repeats, Round, Settlement, settle_and_fetch};
 use super::waker::{Wake, Waker};
 use super::{JobOutcome, StopReport, WorkerSettings};
 use crate::engine::clock;
 use crate::engine::connection::Connection;
+use crate::engine::error::ScriptError;
 use crate::engine::job::Fetched;
 use crate::engine::keys::{QueueId, QueueKeys, Suffix};
 use crate::engine::processor::{JobContext, JobError, Processor};
@@ -60,7 +61,7 @@ pub(super) struct Runner<P> {
 }
 
 struct AtWork {
-    job: Fetched,
+    job: Arc<Fetched>,
     started: Instant,
     cancellation: CancellationToken,
 }
@@ -141,7 +142,7 @@ impl<P: Processor> Runner<P> {
             }
         }
         self.end(leases, &mut report).await;
-        waker.stop(&self.connection).await;
+        waker.stop().await;
         report
     }
 
@@ -202,19 +203,21 @@ impl<P: Processor> Runner<P> {
         let batch = self.ended.len().min(MAX_SETTLEMENTS);
         let settlements: Vec<_> = self.ended.drain(..batch).collect();
         let mut backoff = MIN_BACKOFF;
+        let tokens = self.tokens(wanted);
+        let mut repeats = Repeats::Nothing;
         loop {
             let asked_at = tokio::time::Instant::now();
-            let tokens = self.tokens(wanted);
             let result = settle_and_fetch(
                 &self.connection,
                 &self.keys,
                 &self.settings,
                 &settlements,
-                tokens,
+                &tokens,
+                repeats,
             );
             match result.await {
                 Ok(round) => {
-                    let settled = self.note_settled(&settlements, &round, leases);
+                    let settled = self.note_settled(&settlements, &round, repeats, leases);
                     if wanted > 0 {
                         *look = next_look(&round, wanted);
                     }
@@ -226,6 +229,7 @@ impl<P: Processor> Runner<P> {
                 Err(error) => {
                     warn!(queue.name = self.queue.name(), %error, "The queue can't be reached; trying again");
                     self.beat();
+                    repeats = Repeats::LostCall;
                     let wait = tokio::time::sleep(backoff);
                     if give_up.run_until_cancelled(wait).await.is_none() {
                         self.ended.splice(0..0, settlements);
@@ -247,7 +251,13 @@ impl<P: Processor> Runner<P> {
 
     fn start(&mut self, job: Fetched, leases: &Leases, asked_at: tokio::time::Instant) {
         let cancellation = leases.add(&job.id, &job.token, asked_at);
-        let context = JobContext::new(cancellation.clone());
+        let job = Arc::new(job);
+        let context = JobContext::new(
+            self.connection.clone(),
+            self.keys.clone(),
+            Arc::clone(&job),
+            cancellation.clone(),
+        );
         let span = info_span!(
             "job.process",
             queue.name = self.queue.name(),
@@ -255,7 +265,16 @@ impl<P: Processor> Runner<P> {
             job.name = job.name.as_deref().unwrap_or_default(),
             job.attempt = job.attempts_made + 1,
         );
-        let attempt = perform(Arc::clone(&self.processor), job.clone(), context);
+        let source = Source {
+            connection: self.connection.clone(),
+            keys: self.keys.clone(),
+        };
+        let attempt = perform(
+            Arc::clone(&self.processor),
+            source,
+            Arc::clone(&job),
+            context,
+        );
         let handle = self.attempts.spawn(attempt.instrument(span));
         let at_work = AtWork {
             job,
@@ -287,18 +306,39 @@ impl<P: Processor> Runner<P> {
         self.ended.push(match result {
             Some(result) => {
                 let random = random_fraction();
-                Settlement::decide(&job, result, started, &self.settings, random)
+                Settlement::decide(job, result, started, &self.settings, random)
             }
-            None => Settlement::hand_back(&job, started),
+            None => Settlement::hand_back(job, started),
         });
     }
 
-    fn note_settled(&self, settlements: &[Settlement], round: &Round, leases: &Leases) -> usize {
+    fn note_settled(
+        &mut self,
+        settlements: &[Settlement],
+        round: &Round,
+        repeats: Repeats,
+        leases: &Leases,
+    ) -> usize {
         let mut took_effect = 0;
         for (settlement, result) in settlements.iter().zip(&round.settled) {
+            if let Err(refusal) = result
+                && let Some(instead) =
+                    settlement.instead(refusal, &self.settings, random_fraction())
+            {
+                // It keeps its lock until then.
+                self.ended.push(instead);
+                continue;
+            }
             leases.remove(&settlement.id, &settlement.token);
             let outcome = match result {
                 Ok(()) => {
+                    took_effect += 1;
+                    settlement.outcome
+                }
+                // Its lock is gone because the call whose answer was lost has settled it.
+                Err(ScriptError::LockMissing { .. } | ScriptError::JobMissing { .. })
+                    if repeats == Repeats::LostCall =>
+                {
                     took_effect += 1;
                     settlement.outcome
                 }
@@ -311,6 +351,14 @@ impl<P: Processor> Runner<P> {
                     JobOutcome::Lost
                 }
             };
+            if outcome == JobOutcome::Retried && !settlement.reason().is_empty() {
+                info!(
+                    queue.name = self.queue.name(),
+                    job.id = %settlement.id,
+                    "An attempt at job {} failed and will be made again: {}",
+                    settlement.id, settlement.reason()
+                );
+            }
             if outcome == JobOutcome::Failed {
                 error!(
                     queue.name = self.queue.name(),
@@ -319,7 +367,7 @@ impl<P: Processor> Runner<P> {
                 );
             }
             if let Some(observer) = &self.settings.observer {
-                observer.attempt_ended(outcome, settlement.duration);
+                observer.attempt_ended(outcome, settlement.started.elapsed());
             }
         }
         took_effect

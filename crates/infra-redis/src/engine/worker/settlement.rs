@@ -1,5 +1,6 @@
 //! What becomes of a job after an attempt, and the call that says so.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::engine::clock;
@@ -20,7 +21,8 @@ pub(super) struct Settlement {
     pub(super) id: String,
     pub(super) token: String,
     pub(super) outcome: JobOutcome,
-    pub(super) duration: Duration,
+    pub(super) started: Instant,
+    job: Arc<Fetched>,
     change: Change,
 }
 
@@ -46,6 +48,10 @@ enum Change {
     PutOff {
         delay: Duration,
     },
+    WaitForChildren,
+    Limit {
+        delay: Duration,
+    },
     HandBack,
 }
 
@@ -60,7 +66,7 @@ struct Failed {
 impl Settlement {
     /// Decides what becomes of a job from how its attempt ended.
     pub(super) fn decide(
-        job: &Fetched,
+        job: Arc<Fetched>,
         result: Result<String, JobError>,
         started: Instant,
         settings: &WorkerSettings,
@@ -68,31 +74,62 @@ impl Settlement {
     ) -> Self {
         let (outcome, change) = match result {
             Ok(value) => {
-                let keep = keep(job, settings, JobOutcome::Completed);
+                let keep = keep(&job, settings, JobOutcome::Completed);
                 (JobOutcome::Completed, Change::Complete { value, keep })
             }
             Err(JobError::NotYet(delay)) => (JobOutcome::Retried, Change::PutOff { delay }),
-            Err(JobError::Permanent(failure)) => fail(job, &failure, settings),
-            Err(JobError::Transient(failure)) => retry(job, &failure, settings, random),
+            Err(JobError::WaitForChildren) => (JobOutcome::Retried, Change::WaitForChildren),
+            Err(JobError::RateLimited(delay)) => (JobOutcome::Retried, Change::Limit { delay }),
+            Err(JobError::Permanent(failure)) => fail(&job, &failure, settings),
+            Err(JobError::Transient(failure)) => retry(&job, &failure, settings, None, random),
+            Err(JobError::RetryAfter(failure, wait)) => {
+                retry(&job, &failure, settings, Some(wait), random)
+            }
         };
         Self {
             id: job.id.clone(),
             token: job.token.clone(),
             outcome,
-            duration: started.elapsed(),
+            started,
+            job,
             change,
         }
     }
 
     /// Gives a job back that could not end.
-    pub(super) fn hand_back(job: &Fetched, started: Instant) -> Self {
+    pub(super) fn hand_back(job: Arc<Fetched>, started: Instant) -> Self {
         Self {
             id: job.id.clone(),
             token: job.token.clone(),
             outcome: JobOutcome::HandedBack,
-            duration: started.elapsed(),
+            started,
+            job,
             change: Change::HandBack,
         }
+    }
+
+    /// What becomes of a job instead whose outcome was refused because of its children; absent if
+    /// the worker has lost it.
+    pub(super) fn instead(
+        &self,
+        refusal: &ScriptError,
+        settings: &WorkerSettings,
+        random: f64,
+    ) -> Option<Self> {
+        let error = match refusal {
+            // Another attempt finds the children further on.
+            ScriptError::PendingChildren { .. } => JobError::transient(refusal.to_string()),
+            ScriptError::FailedChildren { .. } => JobError::permanent(refusal.to_string()),
+            _ => return None,
+        };
+        let job = Arc::clone(&self.job);
+        Some(Self::decide(
+            job,
+            Err(error),
+            self.started,
+            settings,
+            random,
+        ))
     }
 
     /// Why the attempt failed; empty if it did not.
@@ -101,7 +138,11 @@ impl Settlement {
             Change::Fail { failed, .. }
             | Change::RetryNow { failed, .. }
             | Change::RetryLater { failed, .. } => &failed.reason,
-            Change::Complete { .. } | Change::PutOff { .. } | Change::HandBack => "",
+            Change::Complete { .. }
+            | Change::PutOff { .. }
+            | Change::WaitForChildren
+            | Change::Limit { .. }
+            | Change::HandBack => "",
         }
     }
 
@@ -137,6 +178,15 @@ impl Settlement {
                 ("delay", Some(failed), 0, everything, *delay, true)
             }
             Change::PutOff { delay } => ("delay", None, 0, everything, *delay, false),
+            Change::WaitForChildren => (
+                "wait-for-children",
+                None,
+                0,
+                everything,
+                Duration::ZERO,
+                false,
+            ),
+            Change::Limit { delay } => ("limit", None, 0, everything, *delay, false),
             Change::HandBack => ("release", None, 0, everything, Duration::ZERO, false),
         };
         kind.clone_into(&mut args[0]);
@@ -181,6 +231,7 @@ fn retry(
     job: &Fetched,
     failure: &Failure,
     settings: &WorkerSettings,
+    wait: Option<Duration>,
     random: f64,
 ) -> (JobOutcome, Change) {
     let attempt = job.attempts_made + 1;
@@ -188,10 +239,11 @@ fn retry(
         Ok(options) if attempt < options.attempts => options,
         _ => return fail(job, failure, settings),
     };
-    let delay = match &options.backoff {
-        None => Duration::ZERO,
-        Some(StoredBackoff::Known(backoff)) => backoff.delay(attempt, random),
-        Some(StoredBackoff::Other(strategy)) => {
+    let delay = match (wait, &options.backoff) {
+        (Some(wait), _) => wait,
+        (None, None) => Duration::ZERO,
+        (None, Some(StoredBackoff::Known(backoff))) => backoff.delay(attempt, random),
+        (None, Some(StoredBackoff::Other(strategy))) => {
             let reason = format!(
                 "{} (and the job can't be tried again: backoff {strategy} is unknown here)",
                 failure.reason
@@ -242,16 +294,25 @@ pub(super) struct Round {
     pub(super) next_due: Option<f64>,
 }
 
+/// Whether a call was made before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeats {
+    Nothing,
+    /// The same call was made, and its answer was lost.
+    LostCall,
+}
+
 /// Ends the work on jobs and claims a job for each token, in one call.
 ///
-/// If the answer is lost, the same settlements may be sent again: those that took effect then fail
-/// with a missing lock.
+/// If the answer is lost, the same settlements and tokens may be sent again: those settlements that
+/// took effect then fail with a missing lock, and the jobs claimed are given out again.
 pub(super) async fn settle_and_fetch(
     connection: &Connection,
     keys: &QueueKeys,
     settings: &WorkerSettings,
     settlements: &[Settlement],
-    tokens: Vec<String>,
+    tokens: &[String],
+    repeats: Repeats,
 ) -> Result<Round, EngineError> {
     let limit = settings.rate_limit;
     let mut args = vec![
@@ -260,10 +321,14 @@ pub(super) async fn settle_and_fetch(
         settings.name.clone().unwrap_or_default(),
         limit.map_or_else(String::new, |limit| limit.max.to_string()),
         limit.map_or_else(String::new, |limit| millis(limit.window).to_string()),
+        settings
+            .metrics_points
+            .map_or_else(String::new, |points| points.to_string()),
+        u8::from(repeats == Repeats::LostCall).to_string(),
         settlements.len().to_string(),
     ];
     args.extend(settlements.iter().flat_map(Settlement::args));
-    args.extend(tokens);
+    args.extend(tokens.iter().cloned());
     let reply = SETTLE_AND_FETCH.call(connection, keys, args).await?;
     decode(reply, settlements)
 }
@@ -284,9 +349,15 @@ fn decode(reply: Reply, settlements: &[Settlement]) -> Result<Round, EngineError
             Change::Complete { .. } | Change::Fail { .. } => "moveToFinished",
             Change::RetryNow { .. } => "retryJob",
             Change::RetryLater { .. } | Change::PutOff { .. } => "moveToDelayed",
-            Change::HandBack => "moveJobFromActiveToWait",
+            Change::WaitForChildren => "moveToWaitingChildren",
+            Change::HandBack | Change::Limit { .. } => "moveJobFromActiveToWait",
         };
-        Ok(Err(ScriptError::from_code(code, &settlement.id, operation)))
+        Ok(Err(ScriptError::from_code(
+            code,
+            &settlement.id,
+            operation,
+            "active",
+        )))
     });
     let settled = settled.collect::<Result<_, EngineError>>()?;
     let jobs = decoder.list(jobs)?.into_iter();

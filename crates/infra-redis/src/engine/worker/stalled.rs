@@ -11,6 +11,7 @@ use crate::engine::error::EngineError;
 use crate::engine::keys::{QueueId, QueueKeys};
 use crate::engine::options::millis;
 use crate::engine::reply::Decoder;
+use crate::engine::scheduler;
 use crate::engine::scripts::RECOVER_STALLED;
 
 /// Looks at the start and then once an interval; all workers of a queue together look once an
@@ -32,6 +33,21 @@ pub(super) async fn recover_regularly(
             }
             Err(error) => {
                 warn!(queue.name = queue.name(), %error, "Could not look for jobs without a worker");
+            }
+        }
+        // Once an interval is often enough: a series is at most that late, and goes on.
+        match scheduler::rearm(&connection, &keys, clock::now()).await {
+            Ok(rearmed) => {
+                for id in rearmed {
+                    warn!(
+                        queue.name = queue.name(),
+                        job.id = %id,
+                        "A scheduler had no job waiting and goes on with {id}"
+                    );
+                }
+            }
+            Err(error) => {
+                warn!(queue.name = queue.name(), %error, "Could not look after schedulers");
             }
         }
         let wait = tokio::time::sleep(interval);

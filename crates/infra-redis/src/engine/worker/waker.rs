@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use crate::engine::connection::{BlockingConnection, Connection};
+use crate::engine::connection::BlockingConnection;
 use crate::engine::keys::{QueueKeys, Suffix};
 
 /// What ended a sleep.
@@ -24,7 +25,7 @@ pub(super) enum Wake {
 pub(super) struct Waker {
     requests: Option<mpsc::Sender<()>>,
     answers: mpsc::Receiver<Wake>,
-    ids: Vec<i64>,
+    stop: CancellationToken,
     is_asleep: bool,
 }
 
@@ -38,14 +39,16 @@ impl Waker {
         let (requests, mut asked) = mpsc::channel(1);
         let (answer, answers) = mpsc::channel(1);
         let marker = keys.of(Suffix::Marker);
-        let ids = connection.ids();
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
         tasks.spawn(async move {
             while asked.recv().await.is_some() {
                 // Never dropped half-way: the server would give the marker to nobody.
-                let wake = match connection.pop_min(&marker, limit).await {
-                    Ok(Some(score)) if score > 0.0 => Wake::At(score),
-                    Ok(Some(_) | None) => Wake::Work,
-                    Err(error) => {
+                let sleep = connection.pop_min(&marker, limit);
+                let wake = match connection.until_stopped(&stopped, sleep).await {
+                    Some(Ok(Some(score))) if score > 0.0 => Wake::At(score),
+                    Some(Ok(Some(_) | None)) | None => Wake::Work,
+                    Some(Err(error)) => {
                         debug!(%error, "The wait for jobs ended early");
                         // The connection comes back by itself; until then look now and then.
                         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -53,14 +56,16 @@ impl Waker {
                     }
                 };
                 if answer.send(wake).await.is_err() {
-                    return;
+                    break;
                 }
             }
+            // Others take whoever holds such a connection for a worker.
+            connection.close().await;
         });
         Self {
             requests: Some(requests),
             answers,
-            ids,
+            stop,
             is_asleep: false,
         }
     }
@@ -86,17 +91,11 @@ impl Waker {
     }
 
     /// Ends the sleep and the task behind it.
-    pub(super) async fn stop(mut self, commands: &Connection) {
+    pub(super) async fn stop(mut self) {
         self.requests = None;
+        self.stop.cancel();
         if !self.is_asleep {
             return;
-        }
-        for id in &self.ids {
-            let args = vec!["UNBLOCK".to_owned(), id.to_string()];
-            // If it can't be woken now, its sleep ends by itself within the limit.
-            if let Err(error) = commands.command("CLIENT", args).await {
-                debug!(%error, "The wait for jobs could not be ended early");
-            }
         }
         // A marker taken in the last moment was meant for a worker that can act on it.
         if let Some(Wake::Work | Wake::At(_)) = self.answers.recv().await {

@@ -1,0 +1,22 @@
+-- Making a finished job one that is not finished.
+
+-- Forgets how it finished, and tells its parent to wait for it again. Returns the job's fields
+-- `opts` and `priority`.
+local function reopen(queue, id, state)
+  local key = queue.prefix .. id
+  redis.call('HDEL', key, 'finishedOn', 'processedOn',
+    state == 'failed' and 'failedReason' or 'returnvalue')
+  local fields = redis.call('HMGET', key, 'parentKey', 'opts', 'priority')
+  local parent_key = fields[1]
+  if parent_key and redis.call('EXISTS', parent_key) == 1 then
+    local was_done
+    if state == 'failed' then
+      was_done = redis.call('ZREM', parent_key .. ':unsuccessful', key)
+        + redis.call('HDEL', parent_key .. ':failed', key)
+    else
+      was_done = redis.call('HDEL', parent_key .. ':processed', key)
+    end
+    if was_done > 0 then redis.call('SADD', parent_key .. ':dependencies', key) end
+  end
+  return fields[2], tonumber(fields[3] or 0) or 0
+end

@@ -1,0 +1,46 @@
+-- Stores a job and announces it. It is in no list yet.
+local function store_job(queue, id, job)
+  local key = queue.prefix .. id
+  local fields = { 'name', job.name, 'data', job.data, 'opts', job.opts,
+    'timestamp', job.timestamp, 'delay', job.delay, 'priority', job.priority }
+  local function set(name, value)
+    if value and value ~= '' then
+      fields[#fields + 1] = name
+      fields[#fields + 1] = value
+    end
+  end
+  set('parentKey', job.parent_key)
+  set('parent', job.parent)
+  set('rjk', job.scheduler)
+  set('deid', job.deduplication_id)
+  redis.call('HSET', key, unpack(fields))
+  redis.call('XADD', queue.events, '*', 'event', 'added', 'jobId', id, 'name', job.name)
+end
+
+-- Makes a stored job ready, or delayed. Wakes nobody: that is done once for all jobs of a call.
+-- Returns whether the job is ready.
+local function enqueue(queue, settings, id, job)
+  local delay, priority = tonumber(job.delay), tonumber(job.priority)
+  if delay > 0 then
+    push_delayed(queue, settings, id, tonumber(job.timestamp) + delay)
+    return false
+  end
+  if priority == 0 and job.lifo then
+    redis.call('RPUSH', queue.wait, id)
+  else
+    push_ready(queue, id, priority)
+  end
+  redis.call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
+    'event', 'waiting', 'jobId', id)
+  return true
+end
+
+-- Both, and wakes whoever waits for it.
+local function store_and_enqueue(queue, settings, id, job)
+  store_job(queue, id, job)
+  if enqueue(queue, settings, id, job) then
+    if not is_blocked(queue, settings) then wake(queue) end
+  else
+    wake_at_next_due(queue)
+  end
+end

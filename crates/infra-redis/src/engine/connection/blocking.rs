@@ -1,0 +1,245 @@
+//! A connection that waits for something to happen.
+
+use std::time::Duration;
+
+use fred::clients::Client;
+use fred::error::{Error, ErrorKind};
+use fred::interfaces::{ClientInterface, ClientLike, EventInterface};
+use fred::types::config::Options;
+use fred::types::{ClientUnblockFlag, ClusterHash, CustomCommand, Value};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::debug;
+
+use super::{COMMAND_TIMEOUT, ConnectionSettings, decoded};
+use crate::engine::error::{ConnectError, EngineError};
+use crate::engine::reply::Reply;
+
+/// How long the server may take to end a wait when asked to, and how often it is asked.
+const UNBLOCK_TIMEOUT: Duration = Duration::from_secs(2);
+const UNBLOCK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// A connection of its own for a command that blocks until there is something.
+///
+/// Several commands at once would wait for each other. It reconnects by itself, and bears its name
+/// again then.
+pub(in crate::engine) struct BlockingConnection {
+    client: Client,
+    name: Option<String>,
+    naming: Option<JoinHandle<Result<(), Error>>>,
+    is_closed: bool,
+}
+
+impl BlockingConnection {
+    /// Connects. Others see the connection under this name; see
+    /// [`registration`](crate::engine::registration).
+    pub(in crate::engine) async fn open(
+        settings: &ConnectionSettings,
+        name: Option<String>,
+    ) -> Result<Self, ConnectError> {
+        let client = settings.open().await?;
+        let naming = name.clone().map(|name| {
+            let client = client.clone();
+            client.clone().on_reconnect(move |_server| {
+                let (client, name) = (client.clone(), name.clone());
+                async move {
+                    set_name(&client, &name).await;
+                    Ok(())
+                }
+            })
+        });
+        let connection = Self {
+            client,
+            name,
+            naming,
+            is_closed: false,
+        };
+        if let Some(name) = &connection.name {
+            set_name(&connection.client, name).await;
+        }
+        Ok(connection)
+    }
+
+    /// Takes the member with the lowest score from a sorted set, waiting for one at most `limit`.
+    /// Returns its score.
+    ///
+    /// The future must run to its end: dropping it does not take the command back, and the server
+    /// would hand the member to nobody. [`until_stopped`](Self::until_stopped) ends it early.
+    pub(in crate::engine) async fn pop_min(
+        &self,
+        key: &str,
+        limit: Duration,
+    ) -> Result<Option<f64>, EngineError> {
+        let command = CustomCommand::new_static("BZPOPMIN", ClusterHash::FirstKey, true);
+        let args = vec![key.to_owned(), limit.as_secs_f64().to_string()];
+        match self.wait_at_most(limit, command, args).await? {
+            Some(Value::Array(parts)) => Ok(parts.last().and_then(Value::as_f64)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads up to `count` entries of a stream after the one with the id `after`, if there are any.
+    pub(in crate::engine) async fn read_stream(
+        &self,
+        key: &str,
+        after: &str,
+        count: usize,
+    ) -> Result<Reply, EngineError> {
+        let command = CustomCommand::new_static("XREAD", ClusterHash::Offset(3), false);
+        let args = stream_args(&["COUNT", &count.to_string()], key, after);
+        let options = Options {
+            timeout: Some(COMMAND_TIMEOUT),
+            ..Options::default()
+        };
+        let client = self.client.with_options(&options);
+        decoded("XREAD", Box::pin(client.custom(command, args)).await?)
+    }
+
+    /// The newest entry of a stream, in a list of its own; an empty one if there is none.
+    pub(in crate::engine) async fn last_entry(&self, key: &str) -> Result<Reply, EngineError> {
+        let command = CustomCommand::new_static("XREVRANGE", ClusterHash::FirstKey, false);
+        let options = Options {
+            timeout: Some(COMMAND_TIMEOUT),
+            ..Options::default()
+        };
+        let args = [key, "+", "-", "COUNT", "1"].map(str::to_owned).to_vec();
+        let client = self.client.with_options(&options);
+        decoded("XREVRANGE", Box::pin(client.custom(command, args)).await?)
+    }
+
+    /// Like [`read_stream`](Self::read_stream), waiting for an entry at most `limit`. Takes nothing
+    /// from the stream, so the future may be dropped where the connection is closed next.
+    pub(in crate::engine) async fn await_stream(
+        &self,
+        key: &str,
+        after: &str,
+        count: usize,
+        limit: Duration,
+    ) -> Result<Reply, EngineError> {
+        let command = CustomCommand::new_static("XREAD", ClusterHash::Offset(5), true);
+        let (count, block) = (count.to_string(), limit.as_millis().to_string());
+        let args = stream_args(&["COUNT", &count, "BLOCK", &block], key, after);
+        let read = self.wait_at_most(limit, command, args).await?;
+        read.map_or(Ok(Reply::Nil), |read| decoded("XREAD", read))
+    }
+
+    /// Sends a command that the server lets go after `limit`; nothing if it did. One that is still
+    /// not back a good while later has no server any more, and gets another connection.
+    async fn wait_at_most(
+        &self,
+        limit: Duration,
+        command: CustomCommand,
+        args: Vec<String>,
+    ) -> Result<Option<Value>, EngineError> {
+        let wait = tokio::time::timeout(limit + COMMAND_TIMEOUT, self.wait(command, args));
+        if let Ok(waited) = wait.await {
+            return waited;
+        }
+        // The other end is gone and nobody said so.
+        let _ = tokio::time::timeout(COMMAND_TIMEOUT, self.client.force_reconnection()).await;
+        let reason = "a wait did not end in time";
+        Err(EngineError::Unavailable(reason.to_owned()))
+    }
+
+    /// Sends a command that blocks; nothing if the server's limit passed.
+    async fn wait(
+        &self,
+        command: CustomCommand,
+        args: Vec<String>,
+    ) -> Result<Option<Value>, EngineError> {
+        // No time-out of the client's own: it would leave the command running on the server.
+        let options = Options {
+            max_attempts: Some(1),
+            ..Options::default()
+        };
+        let client = self.client.with_options(&options);
+        let mut waited = Box::pin(client.custom(command, args));
+        // The name goes in front of the wait on the same connection, so that no wait is without it
+        // however recently the connection was made anew.
+        let mut name = Box::pin(async {
+            if let Some(name) = &self.name {
+                set_name(&self.client, name).await;
+            }
+        });
+        let waited = tokio::select! {
+            biased;
+            () = &mut name => waited.await,
+            waited = &mut waited => waited,
+        };
+        match waited {
+            // How the library reports that the server's limit passed.
+            Err(error) if *error.kind() == ErrorKind::Timeout => Ok(None),
+            other => Ok(Some(other?)),
+        }
+    }
+
+    /// Waits for `wait`, which uses this connection, and makes the server end it once `stop` is
+    /// cancelled; nothing if the server can't be asked to. Then the connection must be closed.
+    pub(in crate::engine) async fn until_stopped<T>(
+        &self,
+        stop: &CancellationToken,
+        wait: impl Future<Output = T>,
+    ) -> Option<T> {
+        tokio::pin!(wait);
+        tokio::select! {
+            biased;
+            value = &mut wait => return Some(value),
+            () = stop.cancelled() => {}
+        }
+        let unblock = Box::pin(async {
+            loop {
+                let flag = Some(ClientUnblockFlag::Timeout);
+                // Fails until the wait has reached the server; then it is tried again.
+                let _ = self.client.unblock_self(flag).await;
+                tokio::time::sleep(UNBLOCK_INTERVAL).await;
+            }
+        });
+        tokio::select! {
+            value = &mut wait => Some(value),
+            () = unblock => None,
+            () = tokio::time::sleep(UNBLOCK_TIMEOUT) => None,
+        }
+    }
+
+    /// Closes it.
+    pub(in crate::engine) async fn close(mut self) {
+        self.is_closed = true;
+        quit(&self.client).await;
+    }
+}
+
+impl Drop for BlockingConnection {
+    fn drop(&mut self) {
+        if let Some(naming) = &self.naming {
+            naming.abort();
+        }
+        // The library would keep the connection for ever, and others would take its owner for
+        // alive. There is nobody left to wait for this.
+        if !self.is_closed
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let client = self.client.clone();
+            TaskTracker::new().spawn_on(async move { quit(&client).await }, &runtime);
+        }
+    }
+}
+
+async fn quit(client: &Client) {
+    // If the server is away, there is nothing to close.
+    let _ = tokio::time::timeout(UNBLOCK_TIMEOUT, client.quit()).await;
+}
+
+/// Not every server lets clients have names, and none needs them.
+async fn set_name(client: &Client, name: &str) {
+    if let Err(error) = client.client_setname(name).await {
+        debug!(%error, "The connection could not be named");
+    }
+}
+
+fn stream_args(options: &[&str], key: &str, after: &str) -> Vec<String> {
+    let stream = ["STREAMS", key, after];
+    let args = options.iter().chain(&stream);
+    args.map(ToString::to_string).collect()
+}

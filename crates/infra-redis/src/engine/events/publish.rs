@@ -1,0 +1,71 @@
+//! An application's own events.
+
+use super::cursor::EventCursor;
+use super::event::is_reserved;
+use crate::engine::error::{EngineError, OptionError};
+use crate::engine::keys::Suffix;
+use crate::engine::queue::Queue;
+use crate::engine::reply::Decoder;
+
+/// How many events a queue keeps if nobody said otherwise.
+const DEFAULT_MAX_EVENTS: u64 = 10_000;
+
+impl<T> Queue<T> {
+    /// Tells everyone who reads the queue's events of something that the application itself knows;
+    /// where it stands among them.
+    ///
+    /// The events of jobs share the stream, and about its newest `max_len` entries are kept: of all
+    /// kinds, not only of these. Without a number it is as many as the queue keeps anyway. If
+    /// Valkey's answer is lost, the event may have been told or not.
+    ///
+    /// Refused are names of the queue's own events, and a field called `event`, which holds the
+    /// name.
+    pub async fn publish_event(
+        &self,
+        name: &str,
+        fields: &[(&str, &str)],
+        max_len: Option<u64>,
+    ) -> Result<EventCursor, EngineError> {
+        if name.is_empty() {
+            return Err(OptionError::new("event name", "must not be empty").into());
+        }
+        if is_reserved(name) {
+            let reason = format!("`{name}` is an event of the queue itself");
+            return Err(OptionError::new("event name", reason).into());
+        }
+        if fields.iter().any(|(key, _)| *key == "event") {
+            return Err(OptionError::new("event fields", "`event` holds the name").into());
+        }
+        let max_len = match max_len {
+            Some(max_len) => max_len,
+            None => self.max_events().await?,
+        };
+        let mut args = vec![
+            self.keys.of(Suffix::Events),
+            "MAXLEN".to_owned(),
+            "~".to_owned(),
+            max_len.to_string(),
+            "*".to_owned(),
+            "event".to_owned(),
+            name.to_owned(),
+        ];
+        for (key, value) in fields {
+            args.extend([(*key).to_owned(), (*value).to_owned()]);
+        }
+        let decoder = Decoder("publish_event");
+        // Sent once: an event that is told twice would look like two.
+        let sent = self.connection.send_once("XADD", 0, decoder.0, args);
+        let id = decoder.text(sent.await?)?;
+        id.parse()
+            .map_err(|_| decoder.unexpected("the id of an entry"))
+    }
+
+    async fn max_events(&self) -> Result<u64, EngineError> {
+        let args = vec![self.keys.of(Suffix::Meta), "opts.maxLenEvents".to_owned()];
+        let reply = self.connection.command("HGET", args).await?;
+        let kept = Decoder("HGET").optional_text(reply)?;
+        Ok(kept
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(DEFAULT_MAX_EVENTS))
+    }
+}

@@ -1,0 +1,58 @@
+//! A server that is a node of a cluster: what can't be reached in one step is refused with the fix.
+
+#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+
+mod support;
+
+use std::time::Duration;
+
+use infra_redis::engine::{
+    Connection, ConnectionSettings, EngineError, Flow, Flows, JobOptions, Queue, QueueId, Worker,
+    WorkerSettings,
+};
+use serde_json::{Value, json};
+use support::{echo, quick};
+use testkit::program::eventually;
+use testkit::valkey::PrivateValkey;
+
+#[tokio::test]
+async fn queues_without_one_slot_are_refused_with_the_fix_and_the_others_work() {
+    let valkey = PrivateValkey::start_cluster().await.unwrap();
+    let settings = ConnectionSettings::parse(&valkey.url()).unwrap();
+    let connection = Connection::open(&settings).await.unwrap();
+    let spread = QueueId::parse("bull", "q").unwrap();
+
+    let (processor, _told) = echo();
+    let refused = Worker::start(&settings, spread.clone(), processor, quick()).await;
+    let Err(EngineError::Option(refused)) = refused else {
+        panic!("a worker started")
+    };
+    assert!(refused.to_string().contains("as in {bull}"), "{refused}");
+    let queue = Queue::<Value>::new(connection.clone(), spread);
+    let refused = queue
+        .add("job", &json!(1), &JobOptions::default())
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("as in {bull}"), "{refused}");
+
+    let [one, other] = ["{one}", "{other}"].map(|prefix| QueueId::parse(prefix, "q").unwrap());
+    let flows = Flows::new(connection.clone());
+    let apart =
+        Flow::new(one.clone(), "parent", json!(1)).with_child(Flow::new(other, "child", json!(2)));
+    let refused = flows.add(&apart).await.unwrap_err();
+    assert!(refused.to_string().contains("different slots"), "{refused}");
+
+    let queue = Queue::<Value>::new(connection, one.clone());
+    let (processor, _told) = echo();
+    let worker = Worker::start(&settings, one, processor, WorkerSettings { ..quick() });
+    let worker = worker.await.unwrap();
+    queue
+        .add("job", &json!(1), &JobOptions::default())
+        .await
+        .unwrap();
+    eventually("the job to complete", || async {
+        (queue.counts().await.ok()?.completed == 1).then_some(())
+    })
+    .await;
+    worker.stop(Duration::from_secs(5)).await;
+}
