@@ -1,7 +1,14 @@
 //! The subcommands.
 
 mod demo;
+mod doctor;
+mod events;
+mod flow;
+mod job;
 mod migrate;
+mod queue;
+mod scheduler;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -12,6 +19,13 @@ use clap::Subcommand;
 pub(crate) enum Command {
     Migrate(migrate::Migrate),
     Demo(demo::Demo),
+    Queue(queue::QueueCommand),
+    Job(job::JobCommand),
+    Flow(flow::FlowCommand),
+    Scheduler(scheduler::SchedulerCommand),
+    Events(events::EventsCommand),
+    Worker(worker::WorkerCommand),
+    Doctor(doctor::Doctor),
 }
 
 impl Command {
@@ -20,6 +34,13 @@ impl Command {
         match self {
             Self::Migrate(command) => command.run().await,
             Self::Demo(command) => command.run().await,
+            Self::Queue(command) => command.run().await,
+            Self::Job(command) => command.run().await,
+            Self::Flow(command) => command.run().await,
+            Self::Scheduler(command) => command.run().await,
+            Self::Events(command) => command.run().await,
+            Self::Worker(command) => command.run().await,
+            Self::Doctor(command) => command.run().await,
         }
     }
 }

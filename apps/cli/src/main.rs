@@ -1,7 +1,13 @@
 //! `bellwether`, the command line. Each subcommand is a file in `commands`.
 
+mod arguments;
 mod commands;
 mod demo;
+mod job_view;
+mod output;
+mod progress;
+mod prompt;
+mod server;
 
 use std::process::ExitCode;
 
