@@ -60,7 +60,7 @@ check_given_url() {
   shown=$(url_without_secrets "$VALKEY_URL")
   case $VALKEY_URL in
     redis://* | rediss://* | valkey://* | valkeys://*) ;;
-    # A cluster or a sentinel has several addresses; the processes know how to try them.
+    # The processes say better what is wrong with any other address.
     *) return 0 ;;
   esac
   rest=${shown#*://}
