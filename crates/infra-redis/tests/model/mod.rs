@@ -27,7 +27,9 @@ mod upkeep;
 mod working;
 mod world;
 
-use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestError, TestRunner};
+use proptest::test_runner::{
+    Config, FileFailurePersistence, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner,
+};
 use run::Run;
 
 use crate::engine::connection::{Connection, ConnectionSettings};
@@ -59,13 +61,21 @@ fn any_sequence_leaves_the_keyspace_that_the_model_says() {
         .build()
         .unwrap();
     let connection = runtime.block_on(connect());
-    let cases = std::env::var("MODEL_CASES").map_or(200, |cases| cases.parse().unwrap());
-    let mut runner = TestRunner::new(Config {
-        cases,
+    let asked = std::env::var("MODEL_CASES").ok();
+    let config = Config {
+        cases: asked.as_ref().map_or(200, |cases| cases.parse().unwrap()),
         max_shrink_iters: 4000,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(REGRESSIONS))),
         ..Config::default()
-    });
+    };
+    // The same cases in every run of the suite, so that a change is tested and not luck; others
+    // each time where somebody looks for faults.
+    let mut runner = if asked.is_some() {
+        TestRunner::new(config)
+    } else {
+        let same = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+        TestRunner::new_with_rng(config, same)
+    };
     let result = runner.run(&ops::ops(), |ops| {
         let mut run = Run::new(connection.clone());
         let result = runtime.block_on(run.all(&ops));
