@@ -74,7 +74,9 @@ local function deduplicate(queue, settings, id, job, rule)
     end
   end
   tell(current, id)
-  if rule.reschedule and not job.is_parent and redis.call('ZREM', queue.delayed, current) == 1 then
+  if rule.reschedule and not job.is_parent
+    and redis.call('EXISTS', queue.prefix .. current) == 1
+    and redis.call('ZREM', queue.delayed, current) == 1 then
     redis.call('HSET', queue.prefix .. current, 'delay', job.delay)
     push_delayed(queue, settings, current, tonumber(job.timestamp) + tonumber(job.delay))
     wake_at_next_due(queue)

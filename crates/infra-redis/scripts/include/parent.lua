@@ -47,12 +47,13 @@ local function fail_parent(parent_queue, parent_id, child_key, now)
   local reason = 'child ' .. child_key .. ' failed'
   local waited = redis.call('ZREM', parent_queue['waiting-children'], parent_id) == 1
   local was_delayed = not waited and redis.call('ZREM', parent_queue.delayed, parent_id) == 1
+  -- An id whose job is gone is dropped: it must not come back to life as a hash with one field.
+  if redis.call('EXISTS', parent_key) == 0 then return end
   if waited or was_delayed then
     if was_delayed then redis.call('HSET', parent_key, 'delay', 0) end
     redis.call('HSET', parent_key, 'defa', reason)
     release_parent(parent_queue, parent_id, now)
-  elseif not redis.call('ZSCORE', parent_queue.failed, parent_id)
-    and redis.call('EXISTS', parent_key) == 1 then
+  elseif not redis.call('ZSCORE', parent_queue.failed, parent_id) then
     redis.call('HSET', parent_key, 'defa', reason)
   end
 end
@@ -66,7 +67,8 @@ local function child_failed(parent_queue, parent_id, policy, child_key, reason, 
     fail_parent(parent_queue, parent_id, child_key, now)
   elseif policy.cpof then
     redis.call('HSET', parent_key .. ':failed', child_key, reason)
-    if redis.call('ZREM', parent_queue['waiting-children'], parent_id) == 1 then
+    if redis.call('ZREM', parent_queue['waiting-children'], parent_id) == 1
+      and redis.call('EXISTS', parent_key) == 1 then
       release_parent(parent_queue, parent_id, now)
     end
   else

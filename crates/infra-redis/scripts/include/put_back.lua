@@ -54,6 +54,7 @@ end
 -- children have all ended by now is performed again at once.
 local function wait_for_children(queue, settings, now, job)
   local key = queue.prefix .. job.id
+  if redis.call('EXISTS', key) == 0 then return -1 end
   if redis.call('EXISTS', key .. ':unsuccessful') == 1 then return -9 end
   if redis.call('SCARD', key .. ':dependencies') == 0 then
     return hand_back(queue, settings, job)

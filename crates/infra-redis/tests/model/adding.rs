@@ -144,7 +144,8 @@ impl World {
             }
             let key = self.queues[number].key(id);
             if self.queues[number].completed.0.contains_key(id) {
-                let value = self.queues[number].jobs[id].fields["returnvalue"].clone();
+                let value = self.queues[number].jobs[id].fields.get("returnvalue");
+                let value = value.map_or("null".to_owned(), Clone::clone);
                 let children = self.queues[parent.0].processed.entry(parent.1.clone());
                 children.or_default().insert(key, value);
                 if !job.is_in_flow {
@@ -222,11 +223,12 @@ impl World {
             queue.owners.insert(rule.id.clone(), owner);
         }
         queue.tell(&told(&current, id));
-        if rule.reschedule && !job.waits_for_children && queue.delayed.take(&current) {
+        let is_stored = queue.jobs.contains_key(&current);
+        let reschedules = rule.reschedule && !job.waits_for_children && is_stored;
+        if reschedules && queue.delayed.take(&current) {
             let delay = millis(job.options.delay);
-            if let Some(owner) = queue.jobs.get_mut(&current) {
-                owner.set("delay", delay);
-            }
+            let owner = queue.jobs.get_mut(&current).expect("it is stored");
+            owner.set("delay", delay);
             queue.push_delayed(&current, now + delay);
             queue.wake_at_next_due();
         }

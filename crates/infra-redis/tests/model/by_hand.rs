@@ -250,7 +250,7 @@ impl Run {
         }
     }
 
-    fn any(&self, queue: usize, job: Pick) -> String {
+    pub(super) fn any(&self, queue: usize, job: Pick) -> String {
         self.pick(queue, job, |model| {
             model.queues[queue].jobs.keys().cloned().collect()
         })

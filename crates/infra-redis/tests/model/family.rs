@@ -8,7 +8,10 @@ impl World {
     fn release_parent(&mut self, (number, id): &JobRef) {
         let now = self.now;
         let queue = &mut self.queues[*number];
-        let job = &queue.jobs[id];
+        // An id without a job is dropped.
+        let Some(job) = queue.jobs.get(id) else {
+            return;
+        };
         let (delay, priority) = (job.number("delay"), job.number("priority"));
         if delay > 0 {
             queue.delayed.put(id, float((now + delay) * 4096));

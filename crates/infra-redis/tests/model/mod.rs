@@ -3,8 +3,8 @@
 //!
 //! The model is written from the specification (`BullMQ` 6.7 on the wire), with the differences that
 //! `docs/wire.md` lists. It keeps two queues, so that parents are in their children's queue or in
-//! another. Time is an argument everywhere, so a sequence does the same each time; what expires
-//! expires by that time, and of the server's own time to live only its presence is compared.
+//! another, and jobs whose hash somebody deleted. Time is an argument everywhere, so a sequence does the same each time; what expires
+//! expires by that time, and how long the server was told to keep it is compared beside its value.
 //!
 //! CI runs 200 cases. To run thousands:
 //!

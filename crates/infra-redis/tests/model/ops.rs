@@ -166,6 +166,11 @@ pub(super) enum Op {
         job: Pick,
         allowed: u64,
     },
+    /// Somebody deletes a job's hash, and nothing else.
+    LoseJob {
+        queue: usize,
+        job: Pick,
+    },
     LoseLock {
         queue: usize,
         job: Pick,
@@ -226,13 +231,13 @@ fn deduplication() -> impl Strategy<Value = DeduplicationSpec> {
 
 fn add_spec() -> impl Strategy<Value = AddSpec> {
     (
-        option::weighted(0.3, 0..4_u8),
+        option::weighted(0.35, 0..3_u8),
         no_delay_mostly(),
         priority(),
         prop::bool::weighted(0.2),
         option::weighted(0.15, 0..4_usize),
         on_failure(),
-        option::weighted(0.25, deduplication()),
+        option::weighted(0.35, deduplication()),
     )
         .prop_map(
             |(id, delay, priority, lifo, parent, on_failure, deduplication)| AddSpec {
@@ -325,6 +330,7 @@ fn working() -> impl Strategy<Value = Op> {
             Op::Work { queue, ends, claims, limit, is_named, is_repeated }),
         3 => queue().prop_map(|queue| Op::Sleep { queue }),
         1 => (queue(), pick()).prop_map(|(queue, job)| Op::LoseLock { queue, job }),
+        1 => (queue(), pick()).prop_map(|(queue, job)| Op::LoseJob { queue, job }),
         3 => (queue(), pick(), 0..2_u64)
             .prop_map(|(queue, job, allowed)| Op::Crash { queue, job, allowed }),
         1 => (queue(), vec((pick(), prop::bool::weighted(0.8)), 1..3))
@@ -373,7 +379,7 @@ fn on_a_queue() -> impl Strategy<Value = Op> {
             Op::Drain { queue, with_delayed }),
         3 => (queue(), 0..6_usize, grace(), most()).prop_map(|(queue, state, grace, most)|
             Op::Clean { queue, state, grace, most }),
-        1 => (queue(), any::<bool>()).prop_map(|(queue, is_forced)|
+        2 => (queue(), any::<bool>()).prop_map(|(queue, is_forced)|
             Op::Obliterate { queue, is_forced }),
     ]
 }

@@ -139,6 +139,22 @@ impl Run {
                 }
                 Ok(())
             }
+            Op::Sleep { queue } => {
+                let marker = &mut self.model.queues[*queue].marker;
+                if let Some(first) = marker.ids().first() {
+                    marker.take(first);
+                }
+                let key = self.engine.keys[*queue].job("marker");
+                self.engine.command("ZPOPMIN", &[&key]).await;
+                Ok(())
+            }
+            other => self.hold_or_lose(other).await,
+        }
+    }
+
+    /// What happens to locks and to jobs without their workers' doing.
+    async fn hold_or_lose(&mut self, op: &Op) -> Outcomes {
+        match op {
             Op::ExtendLocks { queue, jobs } => {
                 let held = jobs.iter().map(|(job, has_token)| {
                     let id = self.pick(*queue, *job, |model| model.queues[*queue].active.clone());
@@ -161,6 +177,13 @@ impl Run {
                     texts(lost),
                 )
             }
+            Op::LoseJob { queue, job } => {
+                let id = self.any(*queue, *job);
+                self.model.queues[*queue].jobs.remove(&id);
+                let key = self.engine.keys[*queue].job(&id);
+                self.engine.command("DEL", &[&key]).await;
+                Ok(())
+            }
             Op::LoseLock { queue, job } => {
                 self.lose_lock(*queue, *job).await;
                 Ok(())
@@ -179,15 +202,6 @@ impl Run {
                 is_due,
                 allowed,
             } => self.recover_stalled(*queue, *is_due, *allowed).await,
-            Op::Sleep { queue } => {
-                let marker = &mut self.model.queues[*queue].marker;
-                if let Some(first) = marker.ids().first() {
-                    marker.take(first);
-                }
-                let key = self.engine.keys[*queue].job("marker");
-                self.engine.command("ZPOPMIN", &[&key]).await;
-                Ok(())
-            }
             other => self.maintain(other).await,
         }
     }

@@ -86,21 +86,24 @@ impl QueueState {
         if !self.delayed.take(id) {
             return -3;
         }
-        let priority = self.jobs[id].number("priority");
+        // An id without a job is dropped.
+        let Some(job) = self.jobs.get_mut(id) else {
+            return -1;
+        };
+        job.set("delay", 0);
+        let priority = job.number("priority");
         self.push_ready(id, priority);
         self.wake();
         self.tell(&format!("waiting jobId={id} prev=delayed"));
-        self.jobs
-            .get_mut(id)
-            .expect("it is delayed")
-            .set("delay", 0);
         0
     }
 
     /// Priorities are ignored and `delay` stays, as with BullMQ.
     pub(super) fn promote_all(&mut self) -> usize {
-        let ids = self.delayed.ids();
+        let mut ids = self.delayed.ids();
         self.delayed = Scores::default();
+        // Ids without a job are dropped.
+        ids.retain(|id| self.jobs.contains_key(id));
         for id in &ids {
             self.wait.insert(0, id.clone());
             self.tell(&format!("waiting jobId={id} prev=delayed"));
@@ -231,13 +234,17 @@ impl World {
     /// Priorities are ignored, as with BullMQ.
     pub(super) fn retry_all(&mut self, number: usize, state: &'static str, until: u64) -> usize {
         let finished = self.queues[number].finished(state).sorted();
-        let ids: Vec<_> = finished
+        let mut ids: Vec<_> = finished
             .into_iter()
             .filter(|(_, at)| *at <= float(until))
             .map(|(id, _)| id)
             .collect();
         for id in &ids {
             self.queues[number].finished(state).take(id);
+        }
+        // Ids without a job are dropped.
+        ids.retain(|id| self.queues[number].jobs.contains_key(id));
+        for id in &ids {
             self.reopen(number, id, state);
             let queue = &mut self.queues[number];
             queue.wait.insert(0, id.clone());

@@ -88,17 +88,16 @@ impl World {
     /// The jobs that the lost answer gave out, last, and others for the tokens that it left.
     pub(super) fn claim_again(&mut self, number: usize, claim: &Claim) -> Vec<String> {
         let queue = &self.queues[number];
-        let token_of = |id: &String| queue.locks.get(id).map(|lock| lock.value.clone());
-        let is_ours = |id: &String| token_of(id).is_some_and(|token| claim.tokens.contains(&token));
-        let given: Vec<_> = queue
-            .active
-            .iter()
-            .filter(|id| is_ours(id))
-            .cloned()
-            .collect();
-        let used: Vec<_> = given.iter().filter_map(token_of).collect();
         let mut rest = claim.clone();
-        rest.tokens.retain(|token| !used.contains(token));
+        let mut given = Vec::new();
+        for id in &queue.active {
+            let token = queue.locks.get(id).map(|lock| &lock.value);
+            let at = rest.tokens.iter().position(|ours| Some(ours) == token);
+            if let Some(at) = at {
+                rest.tokens.remove(at);
+                given.push(id.clone());
+            }
+        }
         let mut ids = self.claim(number, &rest).ids;
         ids.extend(given);
         ids
@@ -200,16 +199,20 @@ impl World {
             .into_iter()
             .filter(|(_, score)| *score <= highest)
             .collect();
+        let mut is_any = false;
         for (id, _) in &due {
             queue.delayed.take(id);
-            let priority = queue.jobs.get(id).map_or(0, |job| job.number("priority"));
+            // An id without a job is dropped.
+            let Some(job) = queue.jobs.get_mut(id) else {
+                continue;
+            };
+            job.set("delay", 0);
+            let priority = job.number("priority");
             queue.push_ready(id, priority);
             queue.tell(&format!("waiting jobId={id} prev=delayed"));
-            if let Some(job) = queue.jobs.get_mut(id) {
-                job.set("delay", 0);
-            }
+            is_any = true;
         }
-        if !due.is_empty() {
+        if is_any {
             queue.wake();
         }
     }
@@ -220,7 +223,7 @@ impl World {
         match end.outcome {
             Outcome::Completed => return self.finish(number, end, "completed"),
             Outcome::Failed => return self.finish(number, end, "failed"),
-            Outcome::WaitForChildren => {
+            Outcome::WaitForChildren if self.queues[number].jobs.contains_key(id) => {
                 if self.queues[number].unsuccessful.contains_key(id) {
                     return Err(-9);
                 }
@@ -448,8 +451,18 @@ impl World {
         });
         queue.has_event_limit = true;
         let suspects = std::mem::take(&mut queue.stalled);
-        let is_lost = |id: &String| !queue.locks.contains_key(id) && queue.active.contains(id);
-        let lost: BTreeSet<_> = suspects.into_iter().filter(is_lost).collect();
+        let mut lost = BTreeSet::new();
+        for id in suspects {
+            if queue.locks.contains_key(&id) || !queue.active.contains(&id) {
+                continue;
+            }
+            if queue.jobs.contains_key(&id) {
+                lost.insert(id);
+            } else if let Some(at) = queue.active.iter().position(|active| *active == id) {
+                // An id without a job is dropped.
+                queue.active.remove(at);
+            }
+        }
         for id in found.iter().filter(|id| lost.contains(*id)) {
             let at = queue.active.iter().position(|active| active == id).unwrap();
             queue.active.remove(at);

@@ -13,6 +13,7 @@ mod counts_per_priority;
 mod dependencies;
 mod drain;
 mod extend_locks;
+mod ids_without_a_job;
 mod is_finished;
 mod jobs_page;
 mod keyspace;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 
 /// A settlement of job `id`, held under `token`.
-fn settlement<'a>(kind: &'a str, id: &'a str, token: &'a str) -> [&'a str; 11] {
+pub(super) fn settlement<'a>(kind: &'a str, id: &'a str, token: &'a str) -> [&'a str; 11] {
     let value = if kind == "completed" {
         "42"
     } else {
