@@ -70,7 +70,7 @@ for i = at, #ARGV do tokens[#tokens + 1] = ARGV[i] end
 local jobs, ttl, due, blocked = {}, 0, 0, false
 if #tokens > 0 then
   local given = {}
-  if ARGV[8] == '1' then given, tokens = given_out(queue, tokens) end
+  if ARGV[8] == '1' then given, tokens = given_out(queue, worker, tokens) end
   jobs, ttl, due, blocked = fetch(queue, settings, now, worker, tokens)
   for _, job in ipairs(given) do jobs[#jobs + 1] = job end
 elseif #codes > 0 and settings.concurrency and not is_blocked(queue, settings) then

@@ -39,15 +39,18 @@ local function start(queue, now, worker, id, token, fields)
 end
 
 -- The jobs that a call gave out whose answer was lost, and the tokens that it left over. The jobs
--- are active and locked, and nobody works them.
-local function given_out(queue, tokens)
+-- are active and locked, and nobody works them. Their locks start anew, because the worker counts
+-- their age from this call.
+local function given_out(queue, worker, tokens)
   local is_ours = {}
   for _, token in ipairs(tokens) do is_ours[token] = true end
   local jobs = {}
   for _, id in ipairs(redis.call('LRANGE', queue.active, 0, -1)) do
-    local token = redis.call('GET', queue.prefix .. id .. ':lock')
+    local lock = queue.prefix .. id .. ':lock'
+    local token = redis.call('GET', lock)
     if token and is_ours[token] then
       is_ours[token] = nil
+      redis.call('PEXPIRE', lock, worker.lock_duration)
       jobs[#jobs + 1] = { id, token, redis.call('HMGET', queue.prefix .. id, unpack(JOB_FIELDS)) }
     end
   end

@@ -6,6 +6,7 @@ mod add_jobs;
 mod add_log;
 mod change_delay;
 mod change_priority;
+mod claim_again;
 mod clean;
 mod continue_scheduler;
 mod counts;
