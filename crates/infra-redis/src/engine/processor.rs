@@ -60,6 +60,16 @@ impl JobContext {
         }
     }
 
+    /// Where the job was taken from.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The keys of the queue that it was taken from.
+    pub(crate) fn keys(&self) -> &QueueKeys {
+        &self.keys
+    }
+
     /// Returns once the job must not go on: the worker can no longer prove that it holds the job,
     /// or it stops.
     pub async fn cancelled(&self) {

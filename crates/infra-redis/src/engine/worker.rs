@@ -149,7 +149,7 @@ impl Worker {
             settings.max_stalls,
             stop.clone(),
         ));
-        let runner = Runner::new(commands, queue.clone(), keys, Arc::new(processor), settings);
+        let runner = Runner::new(commands, keys, Arc::new(processor), settings);
         let main = tasks.spawn(runner.run(waker, leases, stop.clone(), now.clone()));
         tasks.close();
         Ok(WorkerHandle {

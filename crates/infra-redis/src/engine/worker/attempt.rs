@@ -5,20 +5,12 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use crate::engine::connection::Connection;
 use crate::engine::job::{Claimed, Fetched};
-use crate::engine::keys::QueueKeys;
 use crate::engine::processor::{JobContext, JobError, Processor};
 use crate::engine::scheduler::produce_next;
 
 /// When a job comes back whose scheduler could not be reached.
 const SCHEDULER_RETRY: Duration = Duration::from_secs(1);
-
-/// Where a job was taken from.
-pub(super) struct Source {
-    pub(super) connection: Connection,
-    pub(super) keys: QueueKeys,
-}
 
 /// Performs a job; what it returned, as JSON.
 ///
@@ -26,12 +18,11 @@ pub(super) struct Source {
 /// processor.
 pub(super) async fn perform<P: Processor>(
     processor: Arc<P>,
-    source: Source,
     job: Arc<Fetched>,
     context: JobContext,
 ) -> Result<String, JobError> {
     // Whatever becomes of this job, its series goes on.
-    if let Err(error) = produce_next(&source.connection, &source.keys, &job).await {
+    if let Err(error) = produce_next(context.connection(), context.keys(), &job).await {
         warn!(%error, "Job {} is put off: the next one of its scheduler could not be added", job.id);
         return Err(JobError::NotYet(SCHEDULER_RETRY));
     }

@@ -12,7 +12,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
-use super::attempt::{Source, perform};
+use super::attempt::perform;
 use super::leases::{LeaseKeeper, Leases};
 use super::settlement::{Repeats, Round, Settlement, settle_and_fetch};
 use super::waker::{Wake, Waker};
@@ -21,7 +21,7 @@ use crate::engine::clock;
 use crate::engine::connection::Connection;
 use crate::engine::error::ScriptError;
 use crate::engine::job::Fetched;
-use crate::engine::keys::{QueueId, QueueKeys, Suffix};
+use crate::engine::keys::{QueueKeys, Suffix};
 use crate::engine::processor::{JobContext, JobError, Processor};
 
 /// The most settlements in one call, so that it never blocks the server for long.
@@ -48,7 +48,6 @@ const LAST_BREATH: Duration = Duration::from_secs(1);
 
 pub(super) struct Runner<P> {
     connection: Connection,
-    queue: QueueId,
     keys: QueueKeys,
     processor: Arc<P>,
     settings: WorkerSettings,
@@ -80,14 +79,12 @@ enum Look {
 impl<P: Processor> Runner<P> {
     pub(super) fn new(
         connection: Connection,
-        queue: QueueId,
         keys: QueueKeys,
         processor: Arc<P>,
         settings: WorkerSettings,
     ) -> Self {
         Self {
             connection,
-            queue,
             keys,
             processor,
             settings,
@@ -142,7 +139,7 @@ impl<P: Processor> Runner<P> {
             }
         }
         self.end(leases, &mut report).await;
-        waker.stop().await;
+        self.pass_on(waker.stop().await).await;
         report
     }
 
@@ -171,14 +168,10 @@ impl<P: Processor> Runner<P> {
     async fn wake(&mut self, wake: Wake, look: &mut Look) {
         match wake {
             Wake::Work if self.free_slots() == 0 => {
-                // This signal can't be used here, and another worker may be idle.
-                let args = vec![self.keys.of(Suffix::Marker), "0".to_owned(), "0".to_owned()];
-                if let Err(error) = self.connection.command("ZADD", args).await {
-                    debug!(%error, "A wake-up could not be passed on");
-                }
+                self.pass_on(wake).await;
                 *look = Look::Now;
             }
-            Wake::Work => {
+            Wake::Work | Wake::Nothing => {
                 if !matches!(look, Look::NotBefore(_)) {
                     *look = Look::Now;
                 }
@@ -189,6 +182,19 @@ impl<P: Processor> Runner<P> {
                     *look = Look::Later(Some(at.map_or(due, |at| at.min(due))));
                 }
             }
+        }
+    }
+
+    /// Gives a signal back that can't be used here: another worker may be idle.
+    async fn pass_on(&self, wake: Wake) {
+        let (score, member) = match wake {
+            Wake::Nothing => return,
+            Wake::Work => ("0".to_owned(), "0"),
+            Wake::At(due) => (due.to_string(), "1"),
+        };
+        let args = vec![self.keys.of(Suffix::Marker), score, member.to_owned()];
+        if let Err(error) = self.connection.command("ZADD", args).await {
+            debug!(%error, "A wake-up could not be passed on");
         }
     }
 
@@ -227,7 +233,7 @@ impl<P: Processor> Runner<P> {
                     return settled;
                 }
                 Err(error) => {
-                    warn!(queue.name = self.queue.name(), %error, "The queue can't be reached; trying again");
+                    warn!(queue.name = self.keys.queue().name(), %error, "The queue can't be reached; trying again");
                     self.beat();
                     repeats = Repeats::LostCall;
                     let wait = tokio::time::sleep(backoff);
@@ -260,21 +266,12 @@ impl<P: Processor> Runner<P> {
         );
         let span = info_span!(
             "job.process",
-            queue.name = self.queue.name(),
+            queue.name = self.keys.queue().name(),
             job.id = %job.id,
             job.name = job.name.as_deref().unwrap_or_default(),
             job.attempt = job.attempts_made + 1,
         );
-        let source = Source {
-            connection: self.connection.clone(),
-            keys: self.keys.clone(),
-        };
-        let attempt = perform(
-            Arc::clone(&self.processor),
-            source,
-            Arc::clone(&job),
-            context,
-        );
+        let attempt = perform(Arc::clone(&self.processor), Arc::clone(&job), context);
         let handle = self.attempts.spawn(attempt.instrument(span));
         let at_work = AtWork {
             job,
@@ -344,7 +341,7 @@ impl<P: Processor> Runner<P> {
                 }
                 Err(error) => {
                     warn!(
-                        queue.name = self.queue.name(),
+                        queue.name = self.keys.queue().name(),
                         job.id = %settlement.id,
                         "The outcome of job {} was not recorded: {error}", settlement.id
                     );
@@ -353,7 +350,7 @@ impl<P: Processor> Runner<P> {
             };
             if outcome == JobOutcome::Retried && !settlement.reason().is_empty() {
                 info!(
-                    queue.name = self.queue.name(),
+                    queue.name = self.keys.queue().name(),
                     job.id = %settlement.id,
                     "An attempt at job {} failed and will be made again: {}",
                     settlement.id, settlement.reason()
@@ -361,7 +358,7 @@ impl<P: Processor> Runner<P> {
             }
             if outcome == JobOutcome::Failed {
                 error!(
-                    queue.name = self.queue.name(),
+                    queue.name = self.keys.queue().name(),
                     job.id = %settlement.id,
                     "Job {} failed for good: {}", settlement.id, settlement.reason()
                 );

@@ -14,9 +14,11 @@ use crate::engine::keys::{QueueKeys, Suffix};
 /// What ended a sleep.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Wake {
-    /// There may be work.
+    /// Nothing was told within the time: whoever wants to be sure looks.
+    Nothing,
+    /// There may be work. The signal was taken, and nobody else has it.
     Work,
-    /// There will be work at this time, in Unix milliseconds.
+    /// There will be work at this time, in Unix milliseconds. This signal was taken, too.
     At(f64),
 }
 
@@ -47,12 +49,13 @@ impl Waker {
                 let sleep = connection.pop_min(&marker, limit);
                 let wake = match connection.until_stopped(&stopped, sleep).await {
                     Some(Ok(Some(score))) if score > 0.0 => Wake::At(score),
-                    Some(Ok(Some(_) | None)) | None => Wake::Work,
+                    Some(Ok(Some(_))) => Wake::Work,
+                    Some(Ok(None)) | None => Wake::Nothing,
                     Some(Err(error)) => {
                         debug!(%error, "The wait for jobs ended early");
                         // The connection comes back by itself; until then look now and then.
                         tokio::time::sleep(Duration::from_millis(200)).await;
-                        Wake::Work
+                        Wake::Nothing
                     }
                 };
                 if answer.send(wake).await.is_err() {
@@ -90,16 +93,52 @@ impl Waker {
         }
     }
 
-    /// Ends the sleep and the task behind it.
-    pub(super) async fn stop(mut self) {
+    /// Ends the sleep and the task behind it. A signal that was taken in the last moment comes back:
+    /// it was meant for a worker that can act on it.
+    pub(super) async fn stop(mut self) -> Wake {
         self.requests = None;
         self.stop.cancel();
         if !self.is_asleep {
-            return;
+            return Wake::Nothing;
         }
-        // A marker taken in the last moment was meant for a worker that can act on it.
-        if let Some(Wake::Work | Wake::At(_)) = self.answers.recv().await {
-            self.is_asleep = false;
+        self.answers.recv().await.unwrap_or(Wake::Nothing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::connection::{Connection, ConnectionSettings};
+    use crate::engine::keys::QueueId;
+    use crate::engine::reply::Reply;
+
+    #[tokio::test]
+    async fn a_signal_is_either_still_there_or_comes_back_when_the_sleep_is_ended() {
+        let url = testkit::valkey::shared_url().await;
+        let settings = ConnectionSettings::parse(&url).unwrap();
+        let commands = Connection::open(&settings).await.unwrap();
+        let queue = QueueId::parse(&testkit::valkey::unique_prefix(), "q").unwrap();
+        let keys = QueueKeys::new(&queue);
+        let marker = keys.of(Suffix::Marker);
+        let mut came_back = 0;
+        for _ in 0..20 {
+            let signal = [&marker, "0", "0"].map(str::to_owned).to_vec();
+            commands.command("ZADD", signal).await.unwrap();
+            let blocking = BlockingConnection::open(&settings, None).await.unwrap();
+            let tasks = TaskTracker::new();
+            let mut waker = Waker::spawn(&tasks, blocking, &keys, Duration::from_secs(60));
+            waker.sleep();
+            let wake = waker.stop().await;
+            let left = commands.command("EXISTS", vec![marker.clone()]).await;
+            match wake {
+                Wake::Work => {
+                    came_back += 1;
+                    assert_eq!(left.unwrap(), Reply::Int(0));
+                }
+                Wake::Nothing => assert_eq!(left.unwrap(), Reply::Int(1)),
+                Wake::At(_) => panic!("no delayed job was announced"),
+            }
         }
+        assert!(came_back > 0, "no signal was taken in the last moment");
     }
 }
