@@ -6,15 +6,19 @@
   ARGV  1 key prefix   2 now (unix ms)   3 lock duration (ms)   4 worker name or ''
         5 rate limit: jobs a window, or ''   6 rate limit: window (ms), or ''
         7 how many points of metrics to keep, or ''
-        8 1 = the answer to the same call was lost: jobs that it gave out are given out again
-        9 how many jobs to settle; then 11 a job:
-          kind: completed | failed | retry | delay | release | wait-for-children | limit
-          id   token
-          value: returnvalue or failedReason   stacktrace   attempts
-          keep count (-1 all)   keep age (s, -1 any)   keep limit
-          delay (ms)   flag: retry: 1 = lifo; delay: 1 = counts as an attempt
+        8 1 = the answer to the same call was lost: jobs that it gave out are given out again;
+          2 = nothing else was ready at the last look, so there is probably nothing to take
+        9 how many jobs to settle; then for each its kind, its id, its token, and
+          completed: value   rule of what is kept (see trim_finished)
+          failed: reason   stack traces   trace context or ''   attempts   rule of what is kept
+          retry: reason   stack traces   trace context or ''   1 = lifo
+          delay: reason   stack traces   trace context or ''   delay (ms)
+          put-off: delay (ms)
+          limit: how long (ms)
+          release, wait-for-children: nothing more
         then a token for each job to fetch
-  RETURNS  {code for each settled job, jobs as {id, token, {field, ...}},
+  RETURNS  {for each settled job its code, or the text of an error,
+            the jobs taken, each as {field, ..., id, token},
             rate limit (ms to wait, or 0), next delayed job due at (unix ms, or '0')}
 ]]
 local queue = queue_at(ARGV[1])
@@ -28,13 +32,45 @@ local worker = {
 local max_points = tonumber(ARGV[7])
 local settings = read_settings(queue)
 
+-- What is told about a settled job after its kind, id and token.
+local DETAILS = {
+  completed = { 'value', 'keep' },
+  failed = { 'value', 'stacktrace', 'telemetry', 'attempts', 'keep' },
+  retry = { 'value', 'stacktrace', 'telemetry', 'lifo' },
+  delay = { 'value', 'stacktrace', 'telemetry', 'delay' },
+  ['put-off'] = { 'delay' },
+  limit = { 'delay' },
+  release = {},
+  ['wait-for-children'] = {},
+}
+
+local ended, locks, families = {}, {}, {}
+local at = 10
+for n = 1, tonumber(ARGV[9]) do
+  local job = { kind = ARGV[at], id = ARGV[at + 1], token = ARGV[at + 2] }
+  at = at + 3
+  for _, detail in ipairs(DETAILS[job.kind]) do
+    job[detail] = ARGV[at]
+    at = at + 1
+  end
+  ended[n] = job
+  local key = queue.prefix .. job.id
+  locks[n] = key .. ':lock'
+  families[#families + 1] = key .. ':dependencies'
+  families[#families + 1] = key .. ':unsuccessful'
+end
+
 local function settle(job)
   if job.kind == 'completed' or job.kind == 'failed' then
-    return finish(queue, settings, now, job, max_points)
+    job.attempts = tonumber(job.attempts)
+    return finish(queue, settings, now, job)
   elseif job.kind == 'retry' then
+    job.lifo = job.lifo == '1'
     return retry_now(queue, settings, job)
   elseif job.kind == 'delay' then
     return retry_later(queue, settings, now, job)
+  elseif job.kind == 'put-off' then
+    return put_off_job(queue, settings, now, job)
   elseif job.kind == 'wait-for-children' then
     return wait_for_children(queue, settings, now, job)
   elseif job.kind == 'limit' then
@@ -44,42 +80,51 @@ local function settle(job)
 end
 
 local codes, has_finished = {}, false
-local at = 10
-for n = 1, tonumber(ARGV[9]) do
-  local kind = ARGV[at]
-  codes[n] = settle({
-    kind = kind,
-    id = ARGV[at + 1],
-    token = ARGV[at + 2],
-    value = ARGV[at + 3],
-    stacktrace = ARGV[at + 4],
-    attempts = tonumber(ARGV[at + 5]),
-    keep_count = tonumber(ARGV[at + 6]),
-    keep_age = tonumber(ARGV[at + 7]),
-    keep_limit = tonumber(ARGV[at + 8]),
-    delay = ARGV[at + 9],
-    lifo = ARGV[at + 10] == '1',
-    is_attempt = ARGV[at + 10] == '1',
-  })
-  if codes[n] == 0 and (kind == 'completed' or kind == 'failed') then has_finished = true end
-  at = at + 11
+if #ended > 0 then
+  local owners = redis.call('MGET', unpack(locks))
+  -- Few jobs have children: one look at all of them spares a look at each.
+  put_off.may_have_children = redis.call('EXISTS', unpack(families)) > 0
+  local is_settled = {}
+  for n, job in ipairs(ended) do
+    job.owner = owners[n]
+    if is_settled[job.id] then
+      carry_out(queue)
+      job.owner = redis.call('GET', locks[n])
+    end
+    is_settled[job.id] = true
+    -- What is wrong with one job must not keep the others from being settled.
+    local ok, code = pcall(settle, job)
+    codes[n] = ok and code or error_text(code)
+    if code == 0 and (job.kind == 'completed' or job.kind == 'failed') then has_finished = true end
+  end
+  carry_out(queue)
+  if max_points then
+    for kind, count in pairs(put_off.counts) do
+      count_finished(queue, kind, count, now, max_points)
+    end
+  end
 end
 
 local tokens = {}
 for i = at, #ARGV do tokens[#tokens + 1] = ARGV[i] end
-local jobs, ttl, due, blocked = {}, 0, 0, false
+local jobs, ttl, due, blocked, is_empty = {}, 0, 0, false, false
 if #tokens > 0 then
-  local given = {}
-  if ARGV[8] == '1' then given, tokens = given_out(queue, worker, tokens) end
-  jobs, ttl, due, blocked = fetch(queue, settings, now, worker, tokens)
-  for _, job in ipairs(given) do jobs[#jobs + 1] = job end
+  if ARGV[8] == '2' and not settings.paused and not settings.max then
+    is_empty = redis.call('EXISTS', queue.wait, queue.active, queue.prioritized, queue.delayed) == 0
+  end
+  if not is_empty then
+    local given = {}
+    if ARGV[8] == '1' then given, tokens = given_out(queue, worker, tokens) end
+    jobs, ttl, due, blocked = fetch(queue, settings, now, worker, tokens)
+    for _, job in ipairs(given) do jobs[#jobs + 1] = job end
+  end
 elseif #codes > 0 and settings.concurrency and not is_blocked(queue, settings) then
   -- A place under the global concurrency became free, and this worker doesn't take it.
   wake(queue)
 end
 
 if has_finished and #jobs == 0 and ttl == 0 and due == 0 and not blocked
-  and redis.call('EXISTS', queue.wait, queue.active, queue.prioritized) == 0 then
+  and (is_empty or redis.call('EXISTS', queue.wait, queue.active, queue.prioritized) == 0) then
   redis.call('XADD', queue.events, '*', 'event', 'drained')
 end
 return { codes, jobs, ttl, tostring(due) }

@@ -74,7 +74,7 @@ mod slot;
 mod state;
 mod worker;
 
-pub use backoff::{Backoff, BackoffError};
+pub use backoff::{Backoff, BackoffError, BackoffStrategy, FailedAttempt};
 pub use checkup::Fault;
 pub use connection::{Connection, ConnectionSettings};
 pub use discovery::find_queues;
@@ -88,7 +88,7 @@ pub use job::{Claimed, Job};
 pub use keys::QueueId;
 pub use maintenance::RetryReset;
 pub use options::{ChildFailure, Deduplication, JobId, JobOptions, Keep, NewJob, ParentJob};
-pub use processor::{JobContext, JobError, Processor};
+pub use processor::{Failure, JobContext, JobError, Processor};
 pub use queue::{JobCounts, Queue};
 pub use record::Logs;
 pub use registration::RegisteredWorker;

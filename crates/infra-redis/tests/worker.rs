@@ -5,11 +5,12 @@
 mod support;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use infra_redis::engine::{
-    Backoff, Claimed, JobContext, JobError, JobId, JobOptions, Keep, NewJob, RateLimit, Reply,
-    WorkerSettings,
+    Backoff, Claimed, FailedAttempt, Failure, JobContext, JobError, JobId, JobOptions, Keep,
+    NewJob, RateLimit, Reply, WorkerSettings,
 };
 use serde_json::{Value, json};
 use support::{Counter, TestQueue, echo, next, quick, telling};
@@ -155,6 +156,82 @@ async fn a_failed_attempt_is_made_again_after_the_backoff() {
         assert_eq!(next(&mut told).await.attempt, attempt);
     }
     worker.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_strategy_of_the_workers_own_decides_the_wait() {
+    let test = TestQueue::new().await;
+    let (processor, _told) = telling(async |job: Claimed<Value>, _| {
+        let failure = Failure::from("not today").with_telemetry("trace-1");
+        if job.attempt < 3 {
+            Err(JobError::Transient(failure))
+        } else {
+            Ok(job.data)
+        }
+    });
+    let strategy = |attempt: &FailedAttempt<'_>| {
+        assert_eq!((attempt.strategy, attempt.reason), ("steps", "not today"));
+        assert_eq!((attempt.job_name, attempt.data), ("job", "7"));
+        let steps = [10, 20].map(Duration::from_millis);
+        (attempt.base == Duration::from_secs(1)).then(|| steps[attempt.attempt as usize - 1])
+    };
+    let settings = WorkerSettings {
+        backoff: Some(Arc::new(strategy)),
+        ..quick()
+    };
+    let worker = test.work_with(processor, settings).await;
+    let added_with = |wait: u64| JobOptions {
+        attempts: 3,
+        backoff: Some(Backoff::named("steps", Duration::from_secs(wait))),
+        ..JobOptions::default()
+    };
+    let id = test
+        .queue
+        .add("job", &json!(7), &added_with(1))
+        .await
+        .unwrap();
+    let job = test.finished(&id).await;
+    assert_eq!((job.attempts_made, job.delay), (3, 0));
+    assert_eq!(job.return_value.as_deref(), Some("7"));
+    let telemetry = test.on("HGET", &id, &["tm"]).await;
+    assert_eq!(telemetry, Reply::Text("trace-1".to_owned()));
+
+    // The strategy wants no other attempt.
+    let id = test
+        .queue
+        .add("job", &json!(7), &added_with(2))
+        .await
+        .unwrap();
+    let job = test.finished(&id).await;
+    assert_eq!(
+        (job.attempts_made, job.failed_reason.as_deref()),
+        (1, Some("not today"))
+    );
+    let events = test.on("XRANGE", "events", &["-", "+"]).await;
+    assert!(!format!("{events:?}").contains("retries-exhausted"));
+    worker.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_job_whose_strategy_nobody_has_fails_with_both_reasons() {
+    let test = TestQueue::new().await;
+    let (processor, _told) = telling(async |_, _| Err(JobError::transient("not today")));
+    let worker = test.work(processor).await;
+    let options = JobOptions {
+        attempts: 3,
+        backoff: Some(Backoff::named("steps", Duration::ZERO)),
+        ..JobOptions::default()
+    };
+    let id = test.queue.add("job", &json!(7), &options).await.unwrap();
+    let job = test.finished(&id).await;
+    worker.stop(Duration::from_secs(5)).await;
+    assert_eq!(
+        job.failed_reason.as_deref(),
+        Some(
+            "not today (and the job can't be tried again: its backoff strategy `steps` is unknown \
+             to this worker)"
+        )
+    );
 }
 
 #[tokio::test]

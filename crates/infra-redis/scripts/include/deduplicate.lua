@@ -49,6 +49,7 @@ local function deduplicate(queue, settings, id, job, rule)
   local current = redis.call('GET', owner_key)
   if not current then return own() end
   if rule.replace and not job.is_parent and redis.call('ZREM', queue.delayed, current) == 1 then
+    last_scores = {}
     drop_job(queue, current)
     redis.call('XADD', queue.events, '*', 'event', 'removed', 'jobId', current,
       'prev', 'delayed')
@@ -77,6 +78,7 @@ local function deduplicate(queue, settings, id, job, rule)
   if rule.reschedule and not job.is_parent
     and redis.call('EXISTS', queue.prefix .. current) == 1
     and redis.call('ZREM', queue.delayed, current) == 1 then
+    last_scores = {}
     redis.call('HSET', queue.prefix .. current, 'delay', job.delay)
     push_delayed(queue, settings, current, tonumber(job.timestamp) + tonumber(job.delay))
     wake_at_next_due(queue)

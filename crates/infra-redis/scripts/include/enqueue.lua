@@ -1,7 +1,10 @@
--- The score that keeps jobs of one priority in the order in which they came.
+-- The score that keeps jobs of one priority in the order in which they came: that of the `turn`th.
+local function priority_score_at(priority, turn)
+  return priority * 4294967296 + turn % 4294967296
+end
+
 local function priority_score(queue, priority)
-  local turn = redis.call('INCR', queue.pc) % 4294967296
-  return priority * 4294967296 + turn
+  return priority_score_at(priority, redis.call('INCR', queue.pc))
 end
 
 -- Makes a job ready behind those that are ready. Does not wake anybody.
@@ -13,15 +16,24 @@ local function push_ready(queue, id, priority)
   end
 end
 
+-- The highest score given so far in a millisecond, so that only the first job of a call that is due
+-- then has to look for it. Whatever takes a job out of the delayed ones forgets them.
+local last_scores = {}
+
 -- Puts a job among the delayed ones, behind those that are due in the same millisecond. A
 -- millisecond holds 4096 scores; the last one is shared by all that come after.
 local function push_delayed(queue, settings, id, due)
   local lowest = due * 4096
   local highest = lowest + 4095
-  local last = redis.call('ZREVRANGEBYSCORE', queue.delayed, highest, lowest,
-    'WITHSCORES', 'LIMIT', 0, 1)
-  local score = lowest
-  if last[2] then score = math.min(tonumber(last[2]) + 1, highest) end
+  local place = queue.prefix .. due
+  local last = last_scores[place]
+  if not last then
+    local found = redis.call('ZREVRANGEBYSCORE', queue.delayed, highest, lowest,
+      'WITHSCORES', 'LIMIT', 0, 1)
+    last = found[2] and tonumber(found[2])
+  end
+  local score = last and math.min(last + 1, highest) or lowest
+  last_scores[place] = score
   redis.call('ZADD', queue.delayed, score, id)
   redis.call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
     'event', 'delayed', 'jobId', id, 'delay', string.format('%.0f', due))

@@ -1,16 +1,6 @@
 -- The fields of a job that a worker needs, in the order in which the worker reads them.
-local JOB_FIELDS = { 'name', 'data', 'opts', 'timestamp', 'delay', 'priority', 'ats', 'atm', 'stc',
-  'stacktrace', 'defa', 'rjk' }
-
--- Up to `wanted` ids that are ready: waiting ones first, then the lowest priority numbers.
-local function pop_ready(queue, wanted)
-  local ids = redis.call('RPOP', queue.wait, wanted) or {}
-  if #ids < wanted then
-    local popped = redis.call('ZPOPMIN', queue.prioritized, wanted - #ids)
-    for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
-  end
-  return ids
-end
+local JOB_FIELDS = { 'name', 'data', 'opts', 'timestamp', 'ats', 'atm', 'stacktrace', 'defa', 'rjk' }
+local ATTEMPTS_STARTED, DEFERRED_FAILURE = 5, 8
 
 -- How many jobs may start within the rate limit; 0 and the milliseconds to wait if none.
 local function within_rate_limit(queue, max, wanted)
@@ -24,18 +14,35 @@ local function within_rate_limit(queue, max, wanted)
   return math.min(wanted, max - used), 0
 end
 
+-- Up to `wanted` ids that are ready: waiting ones first, then the lowest priority numbers.
+local function pop_ready(queue, wanted)
+  local ids = redis.call('RPOP', queue.wait, wanted) or {}
+  if #ids < wanted then
+    local popped = redis.call('ZPOPMIN', queue.prioritized, wanted - #ids)
+    for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
+  end
+  return ids
+end
+
+-- A job as the worker reads it: its fields, its id and the token that locks it.
+local function described(queue, id, token)
+  local job = redis.call('HMGET', queue.prefix .. id, unpack(JOB_FIELDS))
+  job[#JOB_FIELDS + 1] = id
+  job[#JOB_FIELDS + 2] = token
+  return job
+end
+
 -- Locks a job for a worker and notes that it started.
-local function start(queue, now, worker, id, token, fields)
+local function start(queue, now, worker, id, token, attempts_started)
   local key = queue.prefix .. id
   redis.call('SET', key .. ':lock', token, 'PX', worker.lock_duration)
   redis.call('XADD', queue.events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
-  local attempts_started = (tonumber(fields[7]) or 0) + 1
+  local started = (tonumber(attempts_started) or 0) + 1
   if worker.name ~= '' then
-    redis.call('HSET', key, 'processedOn', now, 'ats', attempts_started, 'pb', worker.name)
+    redis.call('HSET', key, 'processedOn', now, 'ats', started, 'pb', worker.name)
   else
-    redis.call('HSET', key, 'processedOn', now, 'ats', attempts_started)
+    redis.call('HSET', key, 'processedOn', now, 'ats', started)
   end
-  fields[7] = attempts_started
 end
 
 -- The jobs that a call gave out whose answer was lost, and the tokens that it left over. The jobs
@@ -51,7 +58,7 @@ local function given_out(queue, worker, tokens)
     if token and is_ours[token] then
       is_ours[token] = nil
       redis.call('PEXPIRE', lock, worker.lock_duration)
-      jobs[#jobs + 1] = { id, token, redis.call('HMGET', queue.prefix .. id, unpack(JOB_FIELDS)) }
+      jobs[#jobs + 1] = described(queue, id, token)
     end
   end
   local left = {}
@@ -61,9 +68,8 @@ local function given_out(queue, worker, tokens)
   return jobs, left
 end
 
--- Takes up to `#tokens` ready jobs. Returns the jobs, each as {id, token, fields}; the milliseconds
--- until the rate limit allows another one, or 0; when the next delayed job is due, or 0; and
--- whether the queue is blocked.
+-- Takes up to `#tokens` ready jobs. Returns the jobs; the milliseconds until the rate limit allows
+-- another one, or 0; when the next delayed job is due, or 0; and whether the queue is blocked.
 local function fetch(queue, settings, now, worker, tokens)
   promote_due(queue, settings, now)
   local allowed = #tokens
@@ -79,24 +85,26 @@ local function fetch(queue, settings, now, worker, tokens)
     if allowed <= 0 then return {}, 0, next_due(queue) or 0, true end
   end
 
-  local jobs, counted = {}, 0
+  local jobs, active, counted = {}, {}, 0
   while #jobs < allowed do
     local ids = pop_ready(queue, allowed - #jobs)
     if #ids == 0 then break end
     for _, id in ipairs(ids) do
       -- Ids that start with `0:` are markers of clients before 5.0.
-      local fields = string.sub(id, 1, 2) ~= '0:'
-        and redis.call('HMGET', queue.prefix .. id, unpack(JOB_FIELDS))
-      -- An id whose job is gone is dropped: there is nothing to work.
-      if fields and (fields[1] or fields[2] or fields[3] or fields[4]) then
+      if string.sub(id, 1, 2) ~= '0:' then
         local token = tokens[#jobs + 1]
-        start(queue, now, worker, id, token, fields)
-        redis.call('LPUSH', queue.active, id)
-        jobs[#jobs + 1] = { id, token, fields }
-        if not fields[11] then counted = counted + 1 end
+        local job = described(queue, id, token)
+        -- An id whose job is gone is dropped: there is nothing to work.
+        if job[1] or job[2] or job[3] or job[4] then
+          start(queue, now, worker, id, token, job[ATTEMPTS_STARTED])
+          active[#active + 1] = id
+          jobs[#jobs + 1] = job
+          if not job[DEFERRED_FAILURE] then counted = counted + 1 end
+        end
       end
     end
   end
+  if #active > 0 then redis.call('LPUSH', queue.active, unpack(active)) end
   if max and counted > 0 and redis.call('INCRBY', queue.limiter, counted) == counted then
     local window = worker.limit_window or settings.duration or 0
     redis.call('PEXPIRE', queue.limiter, math.floor(math.abs(window)))

@@ -1,16 +1,19 @@
 -- Removes finished jobs beyond what their kind may keep: those that are too old first, then all
--- but the newest `count`.
-local function trim_finished(queue, finished, now, job)
+-- but the newest `count`. A rule is `count`, or `count:age:limit` with the age in seconds and how
+-- many old ones a finishing job removes at most; -1 stands for no limit.
+local function trim_finished(queue, finished, now, rule, added)
+  local count, age, limit = string.match(rule, '^(-?%d+):(-?%d+):(%d+)$')
+  count = tonumber(count or rule)
   local function drop(ids)
     for _, id in ipairs(ids) do
       detach(queue, queue.prefix .. id, false)
       drop_job(queue, id)
     end
   end
-  if job.keep_age >= 0 then
-    local oldest = now - job.keep_age * 1000
+  if age and tonumber(age) >= 0 then
+    local oldest = now - tonumber(age) * 1000
     local ids = redis.call('ZREVRANGEBYSCORE', finished, oldest, '-inf',
-      'LIMIT', 0, job.keep_limit)
+      'LIMIT', 0, tonumber(limit) * added)
     if #ids > 0 then
       drop(ids)
       for from = 1, #ids, 5000 do
@@ -18,19 +21,27 @@ local function trim_finished(queue, finished, now, job)
       end
     end
   end
-  if job.keep_count > 0 then
-    local ids = redis.call('ZREVRANGE', finished, job.keep_count, -1)
+  if count > 0 then
+    local ids = redis.call('ZREVRANGE', finished, count, -1)
     if #ids > 0 then
       drop(ids)
-      redis.call('ZREMRANGEBYRANK', finished, 0, -(job.keep_count + 1))
+      redis.call('ZREMRANGEBYRANK', finished, 0, -(count + 1))
     end
   end
 end
 
--- Counts a finished job, and closes the points of the minutes that have passed.
-local function count_finished(queue, kind, now, max_points)
+function put_off.trim(queue, kept)
+  local finished = queue[kept.kind]
+  redis.call('ZADD', finished, unpack(kept.members))
+  if kept.rule ~= '-1' then
+    trim_finished(queue, finished, kept.now, kept.rule, #kept.members / 2)
+  end
+end
+
+-- Counts finished jobs, and closes the points of the minutes that have passed.
+local function count_finished(queue, kind, added, now, max_points)
   local key = queue.prefix .. 'metrics:' .. kind
-  local count = redis.call('HINCRBY', key, 'count', 1) - 1
+  local count = redis.call('HINCRBY', key, 'count', added) - added
   local previous = redis.call('HMGET', key, 'prevTS', 'prevCount')
   if not previous[1] then
     redis.call('HSET', key, 'prevTS', now, 'prevCount', 0)
@@ -53,11 +64,34 @@ local function children_allow(key)
   return -9
 end
 
+-- What a job's end means to those it was deduplicated with, and to its parent. Returns whether it
+-- has one.
+local function tell_relatives(queue, settings, now, job, fields)
+  local deduplication_id, parent_key, parent_json = fields[3], fields[4], fields[5]
+  if not (deduplication_id or parent_key or parent_json) then return false end
+  carry_out(queue)
+  if deduplication_id then
+    finish_deduplication(queue, job.id, deduplication_id)
+    -- What was held back may be a child of another job of this call.
+    put_off.may_have_children = true
+    requeue_deduplicated(queue, settings, now, deduplication_id)
+  end
+  local parent_queue, parent_id, policy = parent_of(parent_key, parent_json)
+  if not parent_queue then return false end
+  local key = queue.prefix .. job.id
+  if job.kind == 'failed' then
+    child_failed(parent_queue, parent_id, policy, key, job.value, now)
+  else
+    child_completed(parent_queue, parent_id, key, job.value, now)
+  end
+  return true
+end
+
 -- Ends a job for good, as `completed` or as `failed`.
-local function finish(queue, settings, now, job, max_points)
+local function finish(queue, settings, now, job)
   local key = queue.prefix .. job.id
   local has_failed = job.kind == 'failed'
-  if not has_failed then
+  if put_off.may_have_children and not has_failed then
     local code = children_allow(key)
     if code < 0 then
       -- The job's own state outranks its children's, as it does in other clients.
@@ -65,39 +99,31 @@ local function finish(queue, settings, now, job, max_points)
       return code
     end
   end
-  local code = let_go(queue, job)
+  local code, fields = let_go(queue, job, 'atm', 'deid', 'parentKey', 'parent', 'defa')
   if code < 0 then return code end
 
-  local fields = redis.call('HMGET', key, 'parentKey', 'parent', 'deid', 'defa')
-  if fields[3] then
-    finish_deduplication(queue, job.id, fields[3])
-    requeue_deduplicated(queue, settings, now, fields[3])
-  end
-  local parent_queue, parent_id, policy = parent_of(fields[1], fields[2])
-  if parent_queue then
-    if has_failed then
-      child_failed(parent_queue, parent_id, policy, key, job.value, now)
-    else
-      child_completed(parent_queue, parent_id, key, job.value, now)
-    end
-  end
-
-  local attempts_made = redis.call('HINCRBY', key, 'atm', 1)
+  local has_parent = tell_relatives(queue, settings, now, job, fields)
+  local attempts_made = (tonumber(fields[2]) or 0) + 1
   local value_field = has_failed and 'failedReason' or 'returnvalue'
-  if job.keep_count == 0 then
-    if parent_queue then detach(queue, key, false) end
-    drop_job(queue, job.id)
-  else
-    local finished = has_failed and queue.failed or queue.completed
-    redis.call('ZADD', finished, now, job.id)
-    if has_failed then
-      redis.call('HSET', key, value_field, job.value, 'stacktrace', job.stacktrace,
-        'finishedOn', now)
-      if fields[4] then redis.call('HDEL', key, 'defa') end
+  if job.keep == '0' then
+    if has_parent then detach(queue, key, false) end
+    if put_off.may_have_children then
+      drop_job(queue, job.id)
     else
-      redis.call('HSET', key, value_field, job.value, 'finishedOn', now)
+      for _, suffix in ipairs(JOB_KEYS) do
+        put_off.drops[#put_off.drops + 1] = key .. suffix
+      end
     end
-    trim_finished(queue, finished, now, job)
+  else
+    if has_failed then
+      redis.call('HSET', key, 'atm', attempts_made, value_field, job.value,
+        'stacktrace', job.stacktrace, 'finishedOn', now)
+      if job.telemetry ~= '' then redis.call('HSET', key, 'tm', job.telemetry) end
+      if fields[6] then redis.call('HDEL', key, 'defa') end
+    else
+      redis.call('HSET', key, 'atm', attempts_made, value_field, job.value, 'finishedOn', now)
+    end
+    put_off_finished(queue, now, job)
   end
   -- Trimming with this entry spares a call of its own for it.
   redis.call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
@@ -106,6 +132,6 @@ local function finish(queue, settings, now, job, max_points)
     redis.call('XADD', queue.events, '*', 'event', 'retries-exhausted',
       'jobId', job.id, 'attemptsMade', attempts_made)
   end
-  if max_points then count_finished(queue, job.kind, now, max_points) end
+  put_off.counts[job.kind] = (put_off.counts[job.kind] or 0) + 1
   return 0
 end

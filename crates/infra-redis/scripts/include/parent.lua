@@ -47,6 +47,7 @@ local function fail_parent(parent_queue, parent_id, child_key, now)
   local reason = 'child ' .. child_key .. ' failed'
   local waited = redis.call('ZREM', parent_queue['waiting-children'], parent_id) == 1
   local was_delayed = not waited and redis.call('ZREM', parent_queue.delayed, parent_id) == 1
+  if was_delayed then last_scores = {} end
   -- An id whose job is gone is dropped: it must not come back to life as a hash with one field.
   if redis.call('EXISTS', parent_key) == 0 then return end
   if waited or was_delayed then

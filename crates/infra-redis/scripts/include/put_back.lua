@@ -1,52 +1,69 @@
 -- The ways in which a job that did not finish goes back to waiting.
 
+-- Notes why an attempt failed, and what else changes with that.
+local function note_failure(key, job, attempts_made, ...)
+  redis.call('HSET', key, 'failedReason', job.value, 'stacktrace', job.stacktrace,
+    'atm', (tonumber(attempts_made) or 0) + 1, ...)
+  if job.telemetry ~= '' then redis.call('HSET', key, 'tm', job.telemetry) end
+end
+
+local function wake_unless_blocked(queue, settings)
+  if not is_blocked(queue, settings) then put_off.wakes = true end
+end
+
+local function tell_waiting(queue, settings, id)
+  redis.call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
+    'event', 'waiting', 'jobId', id, 'prev', 'active')
+end
+
 -- Another attempt at once, at the back of the queue.
 local function retry_now(queue, settings, job)
-  local code = let_go(queue, job)
+  local code, fields = let_go(queue, job, 'atm', 'priority')
   if code < 0 then return code end
-  local key = queue.prefix .. job.id
-  redis.call('HSET', key, 'failedReason', job.value, 'stacktrace', job.stacktrace)
-  redis.call('HINCRBY', key, 'atm', 1)
-  local priority = tonumber(redis.call('HGET', key, 'priority') or 0) or 0
+  note_failure(queue.prefix .. job.id, job, fields[2])
+  local priority = tonumber(fields[3]) or 0
   if priority == 0 and job.lifo then
     redis.call('RPUSH', queue.wait, job.id)
   else
     push_ready(queue, job.id, priority)
   end
-  if not is_blocked(queue, settings) then wake(queue) end
-  redis.call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
-    'event', 'waiting', 'jobId', job.id, 'prev', 'active')
+  wake_unless_blocked(queue, settings)
+  tell_waiting(queue, settings, job.id)
   return 0
 end
 
--- Another attempt after a while. Only an attempt that failed counts as one.
+-- Another attempt after a while.
 local function retry_later(queue, settings, now, job)
+  local code, fields = let_go(queue, job, 'atm')
+  if code < 0 then return code end
+  note_failure(queue.prefix .. job.id, job, fields[2], 'delay', job.delay)
+  push_delayed(queue, settings, job.id, now + tonumber(job.delay))
+  put_off.tells_due = true
+  return 0
+end
+
+-- The same attempt after a while.
+local function put_off_job(queue, settings, now, job)
   local code = let_go(queue, job)
   if code < 0 then return code end
-  local key = queue.prefix .. job.id
-  redis.call('HSET', key, 'delay', job.delay)
-  if job.is_attempt then
-    redis.call('HSET', key, 'failedReason', job.value, 'stacktrace', job.stacktrace)
-    redis.call('HINCRBY', key, 'atm', 1)
-  end
+  redis.call('HSET', queue.prefix .. job.id, 'delay', job.delay)
   push_delayed(queue, settings, job.id, now + tonumber(job.delay))
-  wake_at_next_due(queue)
+  put_off.tells_due = true
   return 0
 end
 
 -- Back to the front, as if it had not been taken: the worker stops and can't finish it.
 local function hand_back(queue, settings, job)
-  local code = let_go(queue, job)
+  local code, fields = let_go(queue, job, 'priority')
   if code < 0 then return code end
-  local priority = tonumber(redis.call('HGET', queue.prefix .. job.id, 'priority') or 0) or 0
+  local priority = tonumber(fields[2]) or 0
   if priority > 0 then
     redis.call('ZADD', queue.prioritized, priority * 4294967296, job.id)
   else
     redis.call('RPUSH', queue.wait, job.id)
   end
-  if not is_blocked(queue, settings) then wake(queue) end
-  redis.call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
-    'event', 'waiting', 'jobId', job.id, 'prev', 'active')
+  wake_unless_blocked(queue, settings)
+  tell_waiting(queue, settings, job.id)
   return 0
 end
 

@@ -18,3 +18,8 @@ local function split_job_key(key)
   local prefix, id = string.match(key, '^(.*:)([^:]*)$')
   return queue_at(prefix), id
 end
+
+-- The text of what `pcall` caught: an error of the server is a table, one of Lua a text.
+local function error_text(caught)
+  return type(caught) == 'table' and caught.err or tostring(caught)
+end

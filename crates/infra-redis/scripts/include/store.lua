@@ -18,8 +18,9 @@ local function store_job(queue, id, job)
 end
 
 -- Makes a stored job ready, or delayed. Wakes nobody: that is done once for all jobs of a call.
+-- `push` puts it behind those that are ready: push_ready, or what does so later in the same call.
 -- Returns whether the job is ready.
-local function enqueue(queue, settings, id, job)
+local function enqueue(queue, settings, id, job, push)
   local delay, priority = tonumber(job.delay), tonumber(job.priority)
   if delay > 0 then
     push_delayed(queue, settings, id, tonumber(job.timestamp) + delay)
@@ -28,7 +29,7 @@ local function enqueue(queue, settings, id, job)
   if priority == 0 and job.lifo then
     redis.call('RPUSH', queue.wait, id)
   else
-    push_ready(queue, id, priority)
+    push(queue, id, priority)
   end
   redis.call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
     'event', 'waiting', 'jobId', id)
@@ -38,7 +39,7 @@ end
 -- Both, and wakes whoever waits for it.
 local function store_and_enqueue(queue, settings, id, job)
   store_job(queue, id, job)
-  if enqueue(queue, settings, id, job) then
+  if enqueue(queue, settings, id, job, push_ready) then
     if not is_blocked(queue, settings) then wake(queue) end
   else
     wake_at_next_due(queue)

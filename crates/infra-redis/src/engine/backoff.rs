@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// The wait before the next attempt, from the number of attempts made so far.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Wire", into = "Written")]
 pub struct Backoff {
     kind: Kind,
@@ -13,10 +13,11 @@ pub struct Backoff {
     jitter: f64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     Fixed,
     Exponential,
+    Named(String),
 }
 
 /// Why a backoff can't be used.
@@ -25,9 +26,43 @@ pub enum BackoffError {
     /// Jitter is a share of the delay.
     #[error("Jitter should be between 0 and 1")]
     Jitter,
-    /// A strategy that only the program that added the job knows.
-    #[error("unknown backoff strategy `{0}`; there are fixed and exponential")]
-    UnknownKind(String),
+}
+
+/// A worker's own strategies: how long jobs wait whose backoff is neither fixed nor exponential.
+///
+/// Any `Fn(&FailedAttempt<'_>) -> Option<Duration>` is one.
+pub trait BackoffStrategy: Send + Sync {
+    /// The wait before the next attempt, in whole milliseconds; absent if there must be none, and
+    /// the job fails for good.
+    fn delay(&self, attempt: &FailedAttempt<'_>) -> Option<Duration>;
+}
+
+impl<F> BackoffStrategy for F
+where
+    F: Fn(&FailedAttempt<'_>) -> Option<Duration> + Send + Sync,
+{
+    fn delay(&self, attempt: &FailedAttempt<'_>) -> Option<Duration> {
+        self(attempt)
+    }
+}
+
+/// An attempt that failed, as a [`BackoffStrategy`] is told of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FailedAttempt<'a> {
+    /// The strategy that the job was added with.
+    pub strategy: &'a str,
+    /// The delay that it was added with; zero if none was given.
+    pub base: Duration,
+    /// Which attempt this was, from 1.
+    pub attempt: u32,
+    /// Identifies the job within its queue.
+    pub job_id: &'a str,
+    /// The kind of job.
+    pub job_name: &'a str,
+    /// What it works on, as JSON.
+    pub data: &'a str,
+    /// Why it failed, in a sentence.
+    pub reason: &'a str,
 }
 
 impl Backoff {
@@ -35,6 +70,21 @@ impl Backoff {
     pub fn fixed(delay: Duration) -> Self {
         Self {
             kind: Kind::Fixed,
+            delay,
+            jitter: 0.0,
+        }
+    }
+
+    /// A wait that a strategy of the worker's own decides; see [`BackoffStrategy`]. `delay` is
+    /// told to it. On a worker without strategies the job fails for good.
+    pub fn named(strategy: impl Into<String>, delay: Duration) -> Self {
+        let kind = match strategy.into() {
+            name if name == "fixed" => Kind::Fixed,
+            name if name == "exponential" => Kind::Exponential,
+            name => Kind::Named(name),
+        };
+        Self {
+            kind,
             delay,
             jitter: 0.0,
         }
@@ -59,19 +109,30 @@ impl Backoff {
         }
     }
 
-    /// The wait after the `attempts_made`th attempt failed. `random` is from 0 up to 1.
-    pub fn delay(&self, attempts_made: u32, random: f64) -> Duration {
+    /// The strategy of the worker's own that decides, and the delay it is told; absent if the wait
+    /// is fixed or exponential.
+    pub fn strategy(&self) -> Option<(&str, Duration)> {
+        match &self.kind {
+            Kind::Named(name) => Some((name, self.delay)),
+            Kind::Fixed | Kind::Exponential => None,
+        }
+    }
+
+    /// The wait after the `attempts_made`th attempt failed; absent if a strategy of the worker's
+    /// own decides it. `random` is from 0 up to 1.
+    pub fn delay(&self, attempts_made: u32, random: f64) -> Option<Duration> {
         let factor = match self.kind {
             Kind::Fixed => 1,
             Kind::Exponential => 1_u32
                 .checked_shl(attempts_made.saturating_sub(1))
                 .unwrap_or(u32::MAX),
+            Kind::Named(_) => return None,
         };
         let full = self.delay.saturating_mul(factor).min(LONGEST);
         if self.jitter == 0.0 {
-            return full;
+            return Some(full);
         }
-        full.mul_f64(random * self.jitter + (1.0 - self.jitter))
+        Some(full.mul_f64(random * self.jitter + (1.0 - self.jitter)))
     }
 }
 
@@ -97,7 +158,7 @@ enum Wire {
 #[derive(Serialize)]
 struct Written {
     #[serde(rename = "type")]
-    kind: &'static str,
+    kind: String,
     delay: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     jitter: Option<f64>,
@@ -115,12 +176,7 @@ impl TryFrom<Wire> for Backoff {
                 jitter,
             } => (kind, millis(delay), jitter),
         };
-        let backoff = match kind.as_str() {
-            "fixed" => Self::fixed(delay),
-            "exponential" => Self::exponential(delay),
-            _ => return Err(BackoffError::UnknownKind(kind)),
-        };
-        backoff.with_jitter(jitter)
+        Self::named(kind, delay).with_jitter(jitter)
     }
 }
 
@@ -128,8 +184,9 @@ impl From<Backoff> for Written {
     fn from(backoff: Backoff) -> Self {
         Self {
             kind: match backoff.kind {
-                Kind::Fixed => "fixed",
-                Kind::Exponential => "exponential",
+                Kind::Fixed => "fixed".to_owned(),
+                Kind::Exponential => "exponential".to_owned(),
+                Kind::Named(name) => name,
             },
             delay: crate::engine::options::millis(backoff.delay),
             jitter: (backoff.jitter > 0.0).then_some(backoff.jitter),
@@ -153,13 +210,15 @@ mod tests {
     #[test]
     fn an_exponential_one_doubles() {
         let backoff = Backoff::exponential(SECOND);
-        let waits: Vec<_> = (1..=4).map(|n| backoff.delay(n, 0.0).as_secs()).collect();
+        let waits: Vec<_> = (1..=4)
+            .map(|n| backoff.delay(n, 0.0).unwrap().as_secs())
+            .collect();
         assert_eq!(waits, [1, 2, 4, 8]);
     }
 
     #[test]
     fn a_fixed_one_stays() {
-        assert_eq!(Backoff::fixed(SECOND).delay(7, 0.0), SECOND);
+        assert_eq!(Backoff::fixed(SECOND).delay(7, 0.0), Some(SECOND));
     }
 
     #[test]
@@ -172,13 +231,13 @@ mod tests {
     }
 
     #[test]
-    fn a_strategy_that_nobody_knows_is_named() {
-        let error = serde_json::from_str::<Backoff>(r#"{"type":"mine"}"#).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("unknown backoff strategy `mine`")
-        );
+    fn a_strategy_of_the_workers_own_is_kept_as_it_is() {
+        let json = r#"{"type":"mine","delay":5}"#;
+        let backoff: Backoff = serde_json::from_str(json).unwrap();
+        assert_eq!(backoff.strategy(), Some(("mine", Duration::from_millis(5))));
+        assert_eq!(backoff.delay(1, 0.0), None);
+        assert_eq!(serde_json::to_string(&backoff).unwrap(), json);
+        assert_eq!(Backoff::named("fixed", SECOND), Backoff::fixed(SECOND));
     }
 
     proptest! {
@@ -186,13 +245,13 @@ mod tests {
         fn it_is_monotone_and_bounded(base in 0_u64..100_000, n in 1_u32..80) {
             let backoff = Backoff::exponential(Duration::from_millis(base));
             let (this, next) = (backoff.delay(n, 0.0), backoff.delay(n + 1, 0.0));
-            prop_assert!(this <= next && next <= LONGEST);
+            prop_assert!(this <= next && next <= Some(LONGEST));
         }
 
         #[test]
         fn jitter_only_ever_shortens(jitter in 0.0_f64..=1.0, random in 0.0_f64..1.0) {
             let backoff = Backoff::fixed(SECOND).with_jitter(jitter).unwrap();
-            let wait = backoff.delay(1, random);
+            let wait = backoff.delay(1, random).unwrap();
             let shortest = SECOND.mul_f64(1.0 - jitter);
             prop_assert!(wait <= SECOND && wait + Duration::from_nanos(1) >= shortest);
         }

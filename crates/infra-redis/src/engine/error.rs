@@ -185,6 +185,16 @@ pub enum ScriptError {
     /// A queue with active jobs is obliterated only by force.
     #[error("Cannot obliterate queue with active jobs")]
     HasActiveJobs,
+    /// What stands in Valkey about the job is not what any client of BullMQ writes.
+    #[error("Job {id} is faulty: {reason}. {operation}")]
+    Faulty {
+        /// The job.
+        id: String,
+        /// What was tried.
+        operation: &'static str,
+        /// What the server said.
+        reason: String,
+    },
     /// Any other code.
     #[error("Unknown code {code} error for {id}. {operation}")]
     Unknown {

@@ -124,27 +124,25 @@ pub(crate) struct Fetched {
     pub(crate) scheduler: Option<String>,
 }
 
-/// How many fields `settle_and_fetch` returns of a job: `JOB_FIELDS` there.
-const FIELDS: usize = 12;
+/// How much `settle_and_fetch` returns of a job: `JOB_FIELDS` there, its id and its token.
+const FIELDS: usize = 11;
 
 impl Fetched {
     /// Decodes one job of `settle_and_fetch`.
     pub(crate) fn decode(decoder: Decoder, reply: Reply) -> Result<Self, EngineError> {
-        let [id, token, fields] = decoder.array::<3>(reply)?;
-        let fields = decoder.array::<FIELDS>(fields)?;
+        let fields = decoder.array::<FIELDS>(reply)?;
         let [
             name,
             data,
             options,
             timestamp,
-            _delay,
-            _priority,
             _started,
             made,
-            _stalls,
             traces,
             defa,
             scheduler,
+            id,
+            token,
         ] = fields.map(|field| decoder.optional_text(field));
         let options_json = options?;
         let options = options_json.as_deref().map_or_else(
@@ -152,8 +150,8 @@ impl Fetched {
             |json| serde_json::from_str(json).map_err(|error| error.to_string()),
         );
         Ok(Self {
-            id: decoder.text(id)?,
-            token: decoder.text(token)?,
+            id: id?.ok_or_else(|| decoder.unexpected("an id"))?,
+            token: token?.ok_or_else(|| decoder.unexpected("a token"))?,
             name: name?,
             data: data?,
             options,

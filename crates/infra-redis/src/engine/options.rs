@@ -233,7 +233,7 @@ impl JobOptions {
     pub(crate) fn to_wire(&self) -> WireOptions {
         WireOptions {
             attempts: self.attempts,
-            backoff: self.backoff.map(StoredBackoff::Known),
+            backoff: self.backoff.clone().map(StoredBackoff::Known),
             delay: (!self.delay.is_zero()).then(|| millis(self.delay)),
             priority: (self.priority > 0).then_some(self.priority),
             lifo: self.lifo.then_some(true),

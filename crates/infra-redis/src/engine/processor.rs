@@ -164,6 +164,20 @@ pub struct Failure {
     pub reason: String,
     /// The reason and what is behind it, a line each.
     pub trace: String,
+    /// The trace context of the attempt, in any form that its reader understands; stored beside
+    /// the reason, so that whoever looks at the job finds the attempt's trace.
+    pub telemetry: Option<String>,
+}
+
+impl Failure {
+    /// The same failure with the trace context of the attempt.
+    #[must_use]
+    pub fn with_telemetry(self, telemetry: impl Into<String>) -> Self {
+        Self {
+            telemetry: Some(telemetry.into()),
+            ..self
+        }
+    }
 }
 
 impl JobError {
@@ -188,14 +202,22 @@ impl From<&(dyn std::error::Error + 'static)> for Failure {
             trace.push_str("\n    caused by: ");
             trace.push_str(&cause.to_string());
         }
-        Self { reason, trace }
+        Self {
+            reason,
+            trace,
+            telemetry: None,
+        }
     }
 }
 
 impl From<String> for Failure {
     fn from(reason: String) -> Self {
         let trace = format!("Error: {reason}");
-        Self { reason, trace }
+        Self {
+            reason,
+            trace,
+            telemetry: None,
+        }
     }
 }
 

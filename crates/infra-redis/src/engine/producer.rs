@@ -6,7 +6,7 @@ use super::clock;
 use super::connection::Connection;
 use super::error::{EngineError, ScriptError};
 use super::keys::{QueueId, QueueKeys};
-use super::options::{NewJob, millis};
+use super::options::{NewJob, ParentJob, millis};
 use super::reply::{Decoder, Reply};
 use super::scripts::ADD_JOBS;
 use super::slot;
@@ -24,9 +24,15 @@ pub(crate) struct Placement {
 #[derive(Debug, Clone)]
 pub(crate) struct EncodedJob {
     queue: QueueId,
-    parent_queue: Option<QueueId>,
-    parent: String,
-    args: [String; 13],
+    parent: Option<ParentJob>,
+    id: Option<String>,
+    name: String,
+    data: String,
+    options: String,
+    timestamp: u64,
+    /// One letter for each of the details, and for what needs none.
+    flags: String,
+    details: Vec<String>,
 }
 
 impl EncodedJob {
@@ -40,53 +46,114 @@ impl EncodedJob {
         options.check()?;
         let data = serde_json::to_string(&job.data).map_err(EngineError::Data)?;
         options.check_size(job.name, data.len())?;
-        let wire = options.to_wire();
-        let parent_json = options.parent_json().map(|json| json.to_string());
-        let parent = options
-            .parent
-            .as_ref()
-            .map_or_else(String::new, super::options::ParentJob::key);
-        let deduplication = options.deduplication.as_ref();
+        let wire = serde_json::to_string(&options.to_wire()).map_err(EngineError::Data)?;
+        let mut encoded = Self {
+            queue: queue.clone(),
+            parent: options.parent.clone(),
+            id: options.id.as_ref().map(|id| id.as_str().to_owned()),
+            name: job.name.to_owned(),
+            data,
+            options: wire,
+            timestamp: options.timestamp.unwrap_or_else(clock::now),
+            flags: String::new(),
+            details: Vec::new(),
+        };
+        // In the order in which the script takes them.
+        if !options.delay.is_zero() {
+            encoded.detail('d', [millis(options.delay).to_string()]);
+        }
+        if options.priority > 0 {
+            encoded.detail('p', [options.priority.to_string()]);
+        }
+        if let (Some(parent), Some(json)) = (&options.parent, options.parent_json()) {
+            encoded.detail('c', [parent.key(), json.to_string()]);
+        }
+        if let Some(deduplication) = &options.deduplication {
+            let ttl = deduplication.ttl.map(|ttl| millis(ttl).to_string());
+            let details = [
+                deduplication.id.clone(),
+                ttl.unwrap_or_default(),
+                deduplication.flags(),
+            ];
+            encoded.detail('u', details);
+        }
         let flags = [
             (options.lifo, 'l'),
             (placement.waits_for_children, 'w'),
             (placement.is_in_flow, 'f'),
         ];
-        let flags = flags
-            .into_iter()
-            .filter_map(|(is_set, letter)| is_set.then_some(letter));
-        let id = options
-            .id
-            .as_ref()
-            .map_or_else(String::new, |id| id.as_str().to_owned());
-        let wire = serde_json::to_string(&wire).map_err(EngineError::Data)?;
-        let ttl = deduplication.and_then(|deduplication| deduplication.ttl);
-        Ok(Self {
-            queue: queue.clone(),
-            parent_queue: options.parent.as_ref().map(|parent| parent.queue.clone()),
-            parent: parent.clone(),
-            args: [
-                id,
-                job.name.to_owned(),
-                data,
-                wire,
-                options.timestamp.unwrap_or_else(clock::now).to_string(),
-                millis(options.delay).to_string(),
-                options.priority.to_string(),
-                flags.collect(),
-                parent,
-                parent_json.unwrap_or_default(),
-                deduplication.map_or_else(String::new, |deduplication| deduplication.id.clone()),
-                ttl.map_or_else(String::new, |ttl| millis(ttl).to_string()),
-                deduplication.map_or_else(String::new, super::options::Deduplication::flags),
-            ],
-        })
+        let set = flags.into_iter().filter(|(is_set, _)| *is_set);
+        encoded.flags.extend(set.map(|(_, letter)| letter));
+        Ok(encoded)
+    }
+
+    fn detail<const N: usize>(&mut self, flag: char, details: [String; N]) {
+        self.flags.push(flag);
+        self.details.extend(details);
     }
 
     /// Gives the job an id that nobody chose, so it does not stand in the job's options.
     pub(crate) fn with_made_up_id(mut self, id: &str) -> Self {
-        id.clone_into(&mut self.args[0]);
+        self.id = Some(id.to_owned());
         self
+    }
+
+    /// The job's arguments; the number of its queue only where it is another one than before.
+    fn write(&self, args: &mut Vec<String>, queue: Option<usize>) {
+        let mut flags = self.flags.clone();
+        if queue.is_some() {
+            flags.push('q');
+        }
+        if self.id.is_some() {
+            flags.push('i');
+        }
+        args.push(flags);
+        args.extend([&self.name, &self.data, &self.options].map(String::clone));
+        args.push(self.timestamp.to_string());
+        args.extend(queue.map(|number| number.to_string()));
+        args.extend(self.id.clone());
+        args.extend(self.details.iter().cloned());
+    }
+}
+
+/// The queues of some jobs, and how many are for each.
+struct Targets {
+    keys: Vec<QueueKeys>,
+    counts: Vec<usize>,
+    /// For each job the number of its queue, from 0.
+    of_jobs: Vec<usize>,
+}
+
+impl Targets {
+    fn of<'a>(jobs: impl Iterator<Item = &'a EncodedJob>) -> Self {
+        let mut targets = Self {
+            keys: Vec::new(),
+            counts: Vec::new(),
+            of_jobs: Vec::new(),
+        };
+        let mut may_be_refused = Vec::new();
+        for job in jobs {
+            let known = targets
+                .keys
+                .iter()
+                .position(|keys| *keys.queue() == job.queue);
+            let number = known.unwrap_or_else(|| {
+                targets.keys.push(QueueKeys::new(&job.queue));
+                targets.counts.push(0);
+                may_be_refused.push(false);
+                targets.keys.len() - 1
+            });
+            targets.counts[number] += 1;
+            may_be_refused[number] |= job.parent.is_some();
+            targets.of_jobs.push(number);
+        }
+        // A job that is refused because its parent is missing does not move its queue's counter.
+        for (count, may_be_refused) in targets.counts.iter_mut().zip(may_be_refused) {
+            if may_be_refused {
+                *count = 0;
+            }
+        }
+        targets
     }
 }
 
@@ -96,40 +163,51 @@ pub(crate) async fn add(
     connection: &Connection,
     jobs: &[EncodedJob],
 ) -> Result<Vec<Result<String, ScriptError>>, EngineError> {
-    let touched = jobs
-        .iter()
-        .flat_map(|job| std::iter::once(&job.queue).chain(&job.parent_queue));
+    let touched = jobs.iter().flat_map(|job| {
+        let parent = job.parent.as_ref().map(|parent| &parent.queue);
+        std::iter::once(&job.queue).chain(parent)
+    });
     slot::check(connection, touched)?;
-    let mut queues: Vec<&QueueId> = Vec::new();
-    let mut numbers = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        let known = queues.iter().position(|queue| **queue == job.queue);
-        numbers.push(known.unwrap_or(queues.len()) + 1);
-        if known.is_none() {
-            queues.push(&job.queue);
+    let targets = Targets::of(jobs.iter());
+    let keys: Vec<_> = targets.keys.iter().collect();
+    let write_args = |args: &mut Vec<String>| {
+        args.push(keys.len().to_string());
+        for (keys, count) in keys.iter().zip(&targets.counts) {
+            args.extend([keys.base().to_owned(), count.to_string()]);
         }
-    }
-    let keys: Vec<_> = queues.into_iter().map(QueueKeys::new).collect();
-    let mut args = vec![keys.len().to_string()];
-    args.extend(keys.iter().map(|keys| keys.base().to_owned()));
-    args.push(jobs.len().to_string());
-    for (job, number) in jobs.iter().zip(numbers) {
-        args.push(number.to_string());
-        args.extend(job.args.iter().cloned());
-    }
-    let keys: Vec<_> = keys.iter().collect();
-    let reply = ADD_JOBS.call_for(connection, &keys, args).await?;
+        args.push(jobs.len().to_string());
+        let mut current = 0;
+        for (job, number) in jobs.iter().zip(&targets.of_jobs) {
+            let is_other = *number != current;
+            current = *number;
+            job.write(args, is_other.then_some(current + 1));
+        }
+    };
+    let reply = ADD_JOBS.call_for(connection, &keys, write_args).await?;
     let results = Decoder("add_jobs").list(reply)?;
     if results.len() != jobs.len() {
         return Err(Decoder("add_jobs").unexpected("a result for each job"));
     }
-    let result = |(result, job): (Reply, &EncodedJob)| match result {
-        Reply::Int(code) => Ok(Err(ScriptError::from_add_code(
-            code,
-            &job.args[0],
-            &job.parent,
-        ))),
-        other => Decoder("add_jobs").text(other).map(Ok),
-    };
-    results.into_iter().zip(jobs).map(result).collect()
+    results.into_iter().zip(jobs).map(decode).collect()
+}
+
+fn decode((result, job): (Reply, &EncodedJob)) -> Result<Result<String, ScriptError>, EngineError> {
+    let decoder = Decoder("add_jobs");
+    let id = job.id.as_deref().unwrap_or_default();
+    match result {
+        Reply::Int(code) => {
+            let parent = job.parent.as_ref().map(ParentJob::key);
+            let parent = parent.unwrap_or_default();
+            Ok(Err(ScriptError::from_add_code(code, id, &parent)))
+        }
+        Reply::List(mut error) => {
+            let text = error.pop().ok_or_else(|| decoder.unexpected("a text"))?;
+            Ok(Err(ScriptError::Faulty {
+                id: id.to_owned(),
+                operation: "addJob",
+                reason: decoder.text(text)?,
+            }))
+        }
+        other => decoder.text(other).map(Ok),
+    }
 }

@@ -65,7 +65,7 @@ script!(
         "parent",
         "deduplication",
         "detach",
-        "unlock",
+        "put_off",
         "put_back",
         "finish",
         "fetch"
@@ -263,30 +263,40 @@ impl Script {
         keys: &QueueKeys,
         args: impl IntoIterator<Item = String>,
     ) -> Result<Reply, EngineError> {
-        let args = std::iter::once(keys.base().to_owned()).chain(args);
-        self.call_for(connection, &[keys], args).await
+        let args: Vec<_> = args.into_iter().collect();
+        self.call_for(connection, &[keys], |call| {
+            call.push(keys.base().to_owned());
+            call.extend(args.iter().cloned());
+        })
+        .await
     }
 
     /// Calls the script once. If its answer is lost, whether it took effect is not known, and the
     /// caller decides what to do about that.
+    ///
+    /// `write_args` appends the arguments; it is asked again in the rare case that the server does
+    /// not know the script yet, which spares every other call a copy of them.
     pub(crate) async fn call_for(
         &self,
         connection: &Connection,
         queues: &[&QueueKeys],
-        args: impl IntoIterator<Item = String>,
+        write_args: impl Fn(&mut Vec<String>),
     ) -> Result<Reply, EngineError> {
-        let mut call = Vec::with_capacity(32);
-        call.push(self.sha.clone());
-        call.push(queues.len().to_string());
-        call.extend(queues.iter().map(|keys| keys.of(Suffix::Meta)));
-        call.extend(args);
+        let call = |script: &str| {
+            let mut call = Vec::with_capacity(64);
+            call.push(script.to_owned());
+            call.push(queues.len().to_string());
+            call.extend(queues.iter().map(|keys| keys.of(Suffix::Meta)));
+            write_args(&mut call);
+            call
+        };
         let sent = connection
-            .send_once("EVALSHA", 2, self.name, call.clone())
+            .send_once("EVALSHA", 2, self.name, call(&self.sha))
             .await;
         match sent {
             // The server was restarted or flushed its scripts: nothing has run.
             Err(EngineError::Refused { reason, .. }) if reason.contains("NOSCRIPT") => {
-                self.source.clone_into(&mut call[0]);
+                let call = call(self.source);
                 connection.send_once("EVAL", 2, self.name, call).await
             }
             other => other,

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::backoff::BackoffStrategy;
 use super::connection::{BlockingConnection, Connection, ConnectionSettings};
 use super::error::EngineError;
 use super::keys::{QueueId, QueueKeys};
@@ -58,6 +59,9 @@ pub struct WorkerSettings {
     /// How many minutes of counts of finished jobs are kept, for other clients' charts; none are
     /// counted if absent.
     pub metrics_points: Option<u32>,
+    /// Decides how long jobs wait whose backoff is neither fixed nor exponential; such a job fails
+    /// for good if absent.
+    pub backoff: Option<Arc<dyn BackoffStrategy>>,
     /// Told about every attempt.
     pub observer: Option<Arc<dyn WorkerObserver>>,
 }
@@ -75,6 +79,7 @@ impl Default for WorkerSettings {
             keep_completed: Keep::All,
             keep_failed: Keep::All,
             metrics_points: None,
+            backoff: None,
             observer: None,
         }
     }

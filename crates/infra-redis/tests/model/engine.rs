@@ -9,6 +9,7 @@ use crate::engine::keys::{QueueId, QueueKeys};
 use crate::engine::options;
 use crate::engine::producer::{self, EncodedJob, Placement};
 use crate::engine::reply::Reply;
+use crate::engine::script_tests::settlement_args;
 use crate::engine::scripts::{self, Script};
 
 /// How many jobs a script may look at; few, so that an operation takes several calls.
@@ -110,7 +111,10 @@ impl Engine {
         let claimed = Claimed {
             ids: items(jobs)
                 .into_iter()
-                .map(|job| text(&items(job)[0]))
+                .map(|job| {
+                    let job = items(job);
+                    text(&job[job.len() - 2])
+                })
                 .collect(),
             is_limited: int(&limited_for) > 0,
             due: text(&due).parse().unwrap(),
@@ -223,14 +227,19 @@ fn arguments(end: &Settlement) -> Vec<String> {
         Outcome::Limit { millis } => ("limit", millis, false),
     };
     let (count, age, limit) = end.keep;
-    let texts = [kind, &end.id, &end.token, end.value, end.stacktrace];
-    let mut args: Vec<_> = texts.map(str::to_owned).into();
-    args.extend([
-        end.attempts.to_string(),
-        count.to_string(),
-        age.to_string(),
-        limit.to_string(),
-    ]);
-    args.extend([delay.to_string(), flag(is_flagged).to_owned()]);
-    args
+    let numbers = [count, age, i64::try_from(limit).unwrap()].map(|number| number.to_string());
+    let [count, age, limit] = &numbers;
+    settlement_args(&[
+        kind,
+        &end.id,
+        &end.token,
+        end.value,
+        end.stacktrace,
+        &end.attempts.to_string(),
+        count,
+        age,
+        limit,
+        &delay.to_string(),
+        flag(is_flagged),
+    ])
 }

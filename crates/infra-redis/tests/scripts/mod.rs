@@ -14,6 +14,7 @@ mod counts_per_priority;
 mod dependencies;
 mod drain;
 mod extend_locks;
+mod faulty_jobs;
 mod ids_without_a_job;
 mod is_finished;
 mod jobs_page;
@@ -112,27 +113,32 @@ impl Fixture {
     }
 
     async fn add(&self, jobs: &[Add<'_>]) -> Vec<String> {
-        let base = self.keys.base().to_owned();
-        let mut args = vec!["1".to_owned(), base, jobs.len().to_string()];
+        let count = jobs.len().to_string();
+        let mut args = ["1", self.keys.base(), &count, &count]
+            .map(str::to_owned)
+            .to_vec();
         for job in jobs {
-            args.push("1".to_owned());
-            args.extend(
-                [job.id, "greet", r#"{"to":"Ada"}"#, r#"{"attempts":3}"#].map(String::from),
-            );
-            args.extend([
-                NOW.to_string(),
-                job.delay.to_string(),
-                job.priority.to_string(),
-            ]);
-            args.push(if job.lifo {
-                "l".to_owned()
-            } else {
-                String::new()
-            });
-            args.extend(["", "", "", "", ""].map(String::from));
+            let mut details = Vec::new();
+            let mut flags = String::new();
+            let optional = [
+                ('i', (!job.id.is_empty()).then(|| job.id.to_owned())),
+                ('d', (job.delay > 0).then(|| job.delay.to_string())),
+                ('p', (job.priority > 0).then(|| job.priority.to_string())),
+            ];
+            for (flag, detail) in optional {
+                flags.extend(detail.is_some().then_some(flag));
+                details.extend(detail);
+            }
+            flags.extend(job.lifo.then_some('l'));
+            args.push(flags);
+            args.extend(["greet", r#"{"to":"Ada"}"#, r#"{"attempts":3}"#].map(String::from));
+            args.push(NOW.to_string());
+            args.extend(details);
         }
         let queues = [&self.keys];
-        let reply = scripts::ADD_JOBS.call_for(&self.connection, &queues, args);
+        let reply = scripts::ADD_JOBS.call_for(&self.connection, &queues, |call| {
+            call.extend(args.iter().cloned());
+        });
         match reply.await.unwrap() {
             Reply::List(ids) => ids.iter().map(text).collect(),
             other => panic!("not ids: {other:?}"),
@@ -160,7 +166,7 @@ impl Fixture {
         args.push(limit.map_or_else(String::new, |limit| limit.window.as_millis().to_string()));
         args.extend([String::new(), "0".to_owned()]);
         args.push(settled.len().to_string());
-        args.extend(settled.iter().flatten().map(ToString::to_string));
+        args.extend(settled.iter().flat_map(settlement_args));
         args.extend(tokens.iter().map(ToString::to_string));
         let reply = self.call(&scripts::SETTLE_AND_FETCH, args).await;
         Fetch::from(reply)
@@ -171,6 +177,41 @@ impl Fixture {
         // Keys of jobs stand in the values of others, with a prefix that no two tests share.
         dump.replace(self.keys.base().trim_end_matches(':'), "QUEUE")
     }
+}
+
+/// What `settle_and_fetch` takes for a settlement, from all that may be told of one: kind, id,
+/// token, value, stack traces, attempts, the count, age and limit of what is kept, delay, flag.
+pub(crate) fn settlement_args(settlement: &[&str; 11]) -> Vec<String> {
+    let [
+        kind,
+        id,
+        token,
+        value,
+        traces,
+        attempts,
+        count,
+        age,
+        limit,
+        delay,
+        flag,
+    ] = *settlement;
+    let keep = if age == "-1" {
+        count.to_owned()
+    } else {
+        format!("{count}:{age}:{limit}")
+    };
+    let failure = [value, traces, ""];
+    let (kind, details) = match (kind, flag) {
+        ("completed", _) => (kind, vec![value, &keep]),
+        ("failed", _) => (kind, [&failure[..], &[attempts, &keep]].concat()),
+        ("retry", _) => (kind, [&failure[..], &[flag]].concat()),
+        ("delay", "1") => (kind, [&failure[..], &[delay]].concat()),
+        ("delay", _) => ("put-off", vec![delay]),
+        ("limit", _) => (kind, vec![delay]),
+        _ => (kind, vec![]),
+    };
+    let args = [kind, id, token].into_iter().chain(details);
+    args.map(str::to_owned).collect()
 }
 
 /// What `settle_and_fetch` answered.
@@ -197,7 +238,7 @@ impl From<Reply> for Fetch {
             panic!("not four parts: {parts:?}")
         };
         let id = |job: &Reply| match job {
-            Reply::List(parts) => text(&parts[0]),
+            Reply::List(parts) => text(&parts[parts.len() - 2]),
             other => panic!("not a job: {other:?}"),
         };
         let code = |code: &Reply| match code {

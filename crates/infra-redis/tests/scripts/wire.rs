@@ -21,15 +21,15 @@ fn completed<'a>(id: &'a str, token: &'a str, keep: [&'a str; 3]) -> [&'a str; 1
 }
 
 #[tokio::test]
-async fn a_thousand_due_jobs_become_ready_a_call() {
+async fn at_most_three_hundred_due_jobs_become_ready_a_call() {
     let fixture = Fixture::new().await;
-    fixture.store_many(Suffix::Delayed, 2500).await;
-    for left in [1500, 500, 0] {
+    fixture.store_many(Suffix::Delayed, 700).await;
+    for left in [400, 100, 0] {
         fixture.fetch(NOW, None, &["a"]).await;
         let delayed = fixture.on("ZCARD", Suffix::Delayed, &[]).await;
         assert_eq!(delayed, Reply::Int(left));
     }
-    let delay = fixture.at("HGET", "job-2400", &["delay"]).await;
+    let delay = fixture.at("HGET", "job-650", &["delay"]).await;
     assert_eq!(text(&delay), "0");
 }
 
@@ -64,7 +64,7 @@ async fn the_minutes_that_passed_are_closed_as_a_job_finishes() {
     let finish = async |now: u64, id: &str, token: &str| {
         let mut args = vec![now.to_string(), "30000".to_owned()];
         args.extend(["", "", "", "4", "0", "1"].map(String::from));
-        args.extend(completed(id, token, ["-1", "-1", "0"]).map(String::from));
+        args.extend(settlement_args(&completed(id, token, ["-1", "-1", "0"])));
         fixture.call(&scripts::SETTLE_AND_FETCH, args).await;
         fixture.lines("metrics").await
     };

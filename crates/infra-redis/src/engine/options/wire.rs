@@ -55,7 +55,7 @@ pub(crate) struct WireOptions {
     pub(crate) others: Map<String, Value>,
 }
 
-/// A backoff as it stands in Valkey, which may be a strategy that only its producer knows.
+/// A backoff as it stands in Valkey, which may be anything that another client wrote.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum StoredBackoff {
@@ -141,6 +141,18 @@ pub(crate) struct KeepLimits {
 }
 
 const DEFAULT_KEEP_LIMIT: u32 = 1000;
+
+impl KeepLimits {
+    /// The limits as the scripts take them: `count`, or `count:age:limit` where jobs are too old at
+    /// some time.
+    pub(crate) fn rule(self) -> String {
+        if self.age_secs < 0 {
+            self.count.to_string()
+        } else {
+            format!("{}:{}:{}", self.count, self.age_secs, self.limit)
+        }
+    }
+}
 
 impl From<Keep> for WireKeep {
     fn from(keep: Keep) -> Self {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::engine::backoff::FailedAttempt;
 use crate::engine::clock;
 use crate::engine::connection::Connection;
 use crate::engine::error::{EngineError, ScriptError};
@@ -61,6 +62,8 @@ struct Failed {
     reason: String,
     /// The traces of all attempts, as a JSON array.
     traces: String,
+    /// The trace context of this attempt; empty if there is none.
+    telemetry: String,
 }
 
 impl Settlement {
@@ -146,63 +149,52 @@ impl Settlement {
         }
     }
 
-    /// The eleven arguments that `settle_and_fetch` takes for a job.
-    fn args(&self) -> [String; 11] {
-        let mut args = [const { String::new() }; 11];
-        let everything = KeepLimits {
-            count: -1,
-            age_secs: -1,
-            limit: 0,
+    /// What `settle_and_fetch` takes for a job.
+    fn write(&self, args: &mut Vec<String>) {
+        let mut head = |kind: &str| {
+            args.extend([kind.to_owned(), self.id.clone(), self.token.clone()]);
         };
-        let (kind, failed, attempts, keep, delay, flag) = match &self.change {
+        match &self.change {
             Change::Complete { value, keep } => {
-                args[3].clone_from(value);
-                ("completed", None, 0, *keep, Duration::ZERO, false)
+                head("completed");
+                args.extend([value.clone(), keep.rule()]);
             }
             Change::Fail {
                 failed,
                 attempts,
                 keep,
-            } => (
-                "failed",
-                Some(failed),
-                *attempts,
-                *keep,
-                Duration::ZERO,
-                false,
-            ),
+            } => {
+                head("failed");
+                failed.write(args);
+                args.extend([attempts.to_string(), keep.rule()]);
+            }
             Change::RetryNow { failed, lifo } => {
-                ("retry", Some(failed), 0, everything, Duration::ZERO, *lifo)
+                head("retry");
+                failed.write(args);
+                args.push(u8::from(*lifo).to_string());
             }
             Change::RetryLater { failed, delay } => {
-                ("delay", Some(failed), 0, everything, *delay, true)
+                head("delay");
+                failed.write(args);
+                args.push(millis(*delay).to_string());
             }
-            Change::PutOff { delay } => ("delay", None, 0, everything, *delay, false),
-            Change::WaitForChildren => (
-                "wait-for-children",
-                None,
-                0,
-                everything,
-                Duration::ZERO,
-                false,
-            ),
-            Change::Limit { delay } => ("limit", None, 0, everything, *delay, false),
-            Change::HandBack => ("release", None, 0, everything, Duration::ZERO, false),
-        };
-        kind.clone_into(&mut args[0]);
-        args[1].clone_from(&self.id);
-        args[2].clone_from(&self.token);
-        if let Some(failed) = failed {
-            args[3].clone_from(&failed.reason);
-            args[4].clone_from(&failed.traces);
+            Change::PutOff { delay } => {
+                head("put-off");
+                args.push(millis(*delay).to_string());
+            }
+            Change::Limit { delay } => {
+                head("limit");
+                args.push(millis(*delay).to_string());
+            }
+            Change::WaitForChildren => head("wait-for-children"),
+            Change::HandBack => head("release"),
         }
-        args[5] = attempts.to_string();
-        args[6] = keep.count.to_string();
-        args[7] = keep.age_secs.to_string();
-        args[8] = keep.limit.to_string();
-        args[9] = millis(delay).to_string();
-        args[10] = u8::from(flag).to_string();
-        args
+    }
+}
+
+impl Failed {
+    fn write(&self, args: &mut Vec<String>) {
+        args.extend([&self.reason, &self.traces, &self.telemetry].map(String::clone));
     }
 }
 
@@ -242,14 +234,17 @@ fn retry(
     let delay = match (wait, &options.backoff) {
         (Some(wait), _) => wait,
         (None, None) => Duration::ZERO,
-        (None, Some(StoredBackoff::Known(backoff))) => backoff.delay(attempt, random),
-        (None, Some(StoredBackoff::Other(strategy))) => {
-            let reason = format!(
-                "{} (and the job can't be tried again: backoff {strategy} is unknown here)",
-                failure.reason
-            );
-            return fail(job, &Failure::from(reason), settings);
-        }
+        (None, Some(backoff)) => match own_wait(job, backoff, failure, settings, random) {
+            Ok(Some(delay)) => delay,
+            Ok(None) => return fail(job, failure, settings),
+            Err(problem) => {
+                let reason = format!(
+                    "{} (and the job can't be tried again: {problem})",
+                    failure.reason
+                );
+                return fail(job, &Failure::from(reason), settings);
+            }
+        },
     };
     let failed = failed(job, failure);
     let change = if delay.is_zero() {
@@ -259,6 +254,39 @@ fn retry(
         Change::RetryLater { failed, delay }
     };
     (JobOutcome::Retried, change)
+}
+
+/// The wait that the job's backoff asks for; absent if the worker's own strategy wants no other
+/// attempt. Fails with what is wrong with the backoff.
+fn own_wait(
+    job: &Fetched,
+    backoff: &StoredBackoff,
+    failure: &Failure,
+    settings: &WorkerSettings,
+    random: f64,
+) -> Result<Option<Duration>, String> {
+    let attempt = job.attempts_made + 1;
+    let backoff = match backoff {
+        StoredBackoff::Known(backoff) => backoff,
+        StoredBackoff::Other(value) => return Err(format!("{value} is not a backoff")),
+    };
+    let Some((strategy, base)) = backoff.strategy() else {
+        return Ok(backoff.delay(attempt, random));
+    };
+    let Some(own) = &settings.backoff else {
+        return Err(format!(
+            "its backoff strategy `{strategy}` is unknown to this worker"
+        ));
+    };
+    Ok(own.delay(&FailedAttempt {
+        strategy,
+        base,
+        attempt,
+        job_id: &job.id,
+        job_name: job.name.as_deref().unwrap_or_default(),
+        data: job.data.as_deref().unwrap_or("{}"),
+        reason: &failure.reason,
+    }))
 }
 
 fn failed(job: &Fetched, failure: &Failure) -> Failed {
@@ -274,6 +302,7 @@ fn failed(job: &Fetched, failure: &Failure) -> Failed {
         traces.drain(..surplus);
     }
     Failed {
+        telemetry: failure.telemetry.clone().unwrap_or_default(),
         reason: failure.reason.clone(),
         // Texts always have a JSON form.
         traces: serde_json::to_string(&traces).unwrap_or_else(|_| "[]".to_owned()),
@@ -315,21 +344,28 @@ pub(super) async fn settle_and_fetch(
     repeats: Repeats,
 ) -> Result<Round, EngineError> {
     let limit = settings.rate_limit;
-    let mut args = vec![
-        clock::now().to_string(),
-        millis(settings.lock_duration).to_string(),
-        settings.name.clone().unwrap_or_default(),
-        limit.map_or_else(String::new, |limit| limit.max.to_string()),
-        limit.map_or_else(String::new, |limit| millis(limit.window).to_string()),
-        settings
-            .metrics_points
-            .map_or_else(String::new, |points| points.to_string()),
-        u8::from(repeats == Repeats::LostCall).to_string(),
-        settlements.len().to_string(),
-    ];
-    args.extend(settlements.iter().flat_map(Settlement::args));
-    args.extend(tokens.iter().cloned());
-    let reply = SETTLE_AND_FETCH.call(connection, keys, args).await?;
+    let write_args = |args: &mut Vec<String>| {
+        args.extend([
+            keys.base().to_owned(),
+            clock::now().to_string(),
+            millis(settings.lock_duration).to_string(),
+            settings.name.clone().unwrap_or_default(),
+            limit.map_or_else(String::new, |limit| limit.max.to_string()),
+            limit.map_or_else(String::new, |limit| millis(limit.window).to_string()),
+            settings
+                .metrics_points
+                .map_or_else(String::new, |points| points.to_string()),
+            u8::from(repeats == Repeats::LostCall).to_string(),
+            settlements.len().to_string(),
+        ]);
+        for settlement in settlements {
+            settlement.write(args);
+        }
+        args.extend(tokens.iter().cloned());
+    };
+    let reply = SETTLE_AND_FETCH
+        .call_for(connection, &[keys], write_args)
+        .await?;
     decode(reply, settlements)
 }
 
@@ -340,25 +376,31 @@ fn decode(reply: Reply, settlements: &[Settlement]) -> Result<Round, EngineError
     if codes.len() != settlements.len() {
         return Err(decoder.unexpected("a code for each settled job"));
     }
-    let settled = codes.iter().zip(settlements).map(|(code, settlement)| {
-        let code = decoder.int(code)?;
-        if code >= 0 {
-            return Ok(Ok(()));
-        }
-        let operation = match settlement.change {
-            Change::Complete { .. } | Change::Fail { .. } => "moveToFinished",
-            Change::RetryNow { .. } => "retryJob",
-            Change::RetryLater { .. } | Change::PutOff { .. } => "moveToDelayed",
-            Change::WaitForChildren => "moveToWaitingChildren",
-            Change::HandBack | Change::Limit { .. } => "moveJobFromActiveToWait",
-        };
-        Ok(Err(ScriptError::from_code(
-            code,
-            &settlement.id,
-            operation,
-            "active",
-        )))
-    });
+    let settled = codes
+        .into_iter()
+        .zip(settlements)
+        .map(|(code, settlement)| {
+            let operation = match settlement.change {
+                Change::Complete { .. } | Change::Fail { .. } => "moveToFinished",
+                Change::RetryNow { .. } => "retryJob",
+                Change::RetryLater { .. } | Change::PutOff { .. } => "moveToDelayed",
+                Change::WaitForChildren => "moveToWaitingChildren",
+                Change::HandBack | Change::Limit { .. } => "moveJobFromActiveToWait",
+            };
+            let id = &settlement.id;
+            Ok(match code {
+                Reply::Int(0..) => Ok(()),
+                Reply::Text(reason) => Err(ScriptError::Faulty {
+                    id: id.clone(),
+                    operation,
+                    reason,
+                }),
+                code => {
+                    let code = decoder.int(&code)?;
+                    Err(ScriptError::from_code(code, id, operation, "active"))
+                }
+            })
+        });
     let settled = settled.collect::<Result<_, EngineError>>()?;
     let jobs = decoder.list(jobs)?.into_iter();
     let jobs = jobs
