@@ -19,6 +19,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("infra-sql", &["domain"]),
     ("telemetry", &[]),
     ("testkit", &["domain"]),
+    ("bench", &["infra-redis"]),
     (
         "process",
         &[

@@ -1,0 +1,153 @@
+//! A plain connection to the server under test, for its counters: what the engine's own connection
+//! does is what is measured.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
+use tokio::net::TcpStream;
+use url::Url;
+
+/// The server under test.
+pub(crate) struct Server {
+    stream: BufStream<TcpStream>,
+}
+
+impl Server {
+    /// Connects to `redis://[user:password@]host[:port][/database]`.
+    pub(crate) async fn connect(address: &str) -> Result<Self> {
+        let url = Url::parse(address).context("the server's address is no URL")?;
+        let host = url.host_str().context("the server's address has no host")?;
+        let port = url.port().unwrap_or(6379);
+        let host = host.trim_matches(['[', ']']);
+        let stream = TcpStream::connect((host, port))
+            .await
+            .with_context(|| format!("no server answers at {host}:{port}"))?;
+        stream.set_nodelay(true)?;
+        let mut server = Self {
+            stream: BufStream::new(stream),
+        };
+        if let Some(password) = url.password() {
+            let user = match url.username() {
+                "" => "default",
+                user => user,
+            };
+            server.send(&["AUTH", user, password]).await?;
+        }
+        match url.path().trim_start_matches('/') {
+            "" => {}
+            database => drop(server.send(&["SELECT", database]).await?),
+        }
+        server.send(&["PING"]).await?;
+        Ok(server)
+    }
+
+    /// Sends a command; its answer, as text.
+    pub(crate) async fn send(&mut self, words: &[&str]) -> Result<String> {
+        let parts = words
+            .iter()
+            .map(|word| format!("${}\r\n{word}\r\n", word.len()));
+        let request = format!("*{}\r\n{}", words.len(), parts.collect::<String>());
+        self.stream.write_all(request.as_bytes()).await?;
+        self.stream.flush().await?;
+        self.answer()
+            .await
+            .with_context(|| format!("{} could not be asked of the server", words[0]))
+    }
+
+    async fn answer(&mut self) -> Result<String> {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).await?;
+        let line = line.trim_end();
+        let Some((kind, rest)) = line.split_at_checked(1) else {
+            bail!("the server closed the connection");
+        };
+        match kind {
+            "+" | ":" => Ok(rest.to_owned()),
+            "$" => {
+                let length: usize = rest.parse().context("an answer has no length")?;
+                let mut text = vec![0; length + 2];
+                self.stream.read_exact(&mut text).await?;
+                text.truncate(length);
+                Ok(String::from_utf8(text)?)
+            }
+            "-" => bail!("{rest}"),
+            _ => bail!("an answer of a kind that was not expected: {line}"),
+        }
+    }
+
+    /// Empties the server, and returns when it is empty.
+    pub(crate) async fn flush(&mut self) -> Result<()> {
+        self.send(&["FLUSHALL", "SYNC"]).await.map(drop)
+    }
+
+    /// Sets the counters back.
+    pub(crate) async fn reset(&mut self) -> Result<()> {
+        self.send(&["CONFIG", "RESETSTAT"]).await.map(drop)
+    }
+
+    /// Seconds of processor time the server has used.
+    pub(crate) async fn cpu(&mut self) -> Result<f64> {
+        let info = self.send(&["INFO", "cpu"]).await?;
+        Ok(number(&info, "used_cpu_user")? + number(&info, "used_cpu_sys")?)
+    }
+
+    /// Bytes of memory in use.
+    pub(crate) async fn memory(&mut self) -> Result<f64> {
+        let info = self.send(&["INFO", "memory"]).await?;
+        number(&info, "used_memory")
+    }
+
+    /// Calls of each command since the counters were set back, those inside scripts included.
+    pub(crate) async fn calls(&mut self) -> Result<BTreeMap<String, u64>> {
+        let info = self.send(&["INFO", "commandstats"]).await?;
+        Ok(calls(&info))
+    }
+}
+
+fn number(info: &str, name: &str) -> Result<f64> {
+    info.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .and_then(|value| value.trim().parse().ok())
+        .with_context(|| format!("the server's INFO has no number {name}"))
+}
+
+/// Commands with which programs look at the server, not with which they work.
+const LOOKING: [&str; 4] = ["info", "config", "client", "command"];
+
+fn calls(info: &str) -> BTreeMap<String, u64> {
+    let line = |line: &str| {
+        let (name, counters) = line.strip_prefix("cmdstat_")?.split_once(':')?;
+        let calls = counters
+            .split(',')
+            .find_map(|counter| counter.strip_prefix("calls="))?;
+        Some((name.to_owned(), calls.parse().ok()?))
+    };
+    info.lines()
+        .filter_map(line)
+        .filter(|(name, _)| !LOOKING.iter().any(|looking| name.starts_with(looking)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_those_that_work_and_not_those_that_look() {
+        let info = "# Commandstats\r\n\
+            cmdstat_config|resetstat:calls=1,usec=9,usec_per_call=9.00\r\n\
+            cmdstat_evalsha:calls=12,usec=100,usec_per_call=8.33\r\n\
+            cmdstat_info:calls=2,usec=1,usec_per_call=0.50\r\n\
+            cmdstat_zadd:calls=7,usec=3,usec_per_call=0.40\r\n";
+        let expected = [("evalsha".to_owned(), 12), ("zadd".to_owned(), 7)];
+        assert_eq!(calls(info), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn a_number_is_found_by_its_whole_name() {
+        let info = "# CPU\r\nused_cpu_sys_children:9\r\nused_cpu_sys:1.5\r\n";
+        assert!((number(info, "used_cpu_sys").unwrap() - 1.5).abs() < 1e-9);
+        assert!(number(info, "used_cpu_user").is_err());
+    }
+}

@@ -1,0 +1,207 @@
+//! Counts how often each job ran, and when jobs completed.
+
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use infra_redis::engine::{JobOutcome, WorkerObserver};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::report::rounded;
+
+/// How often each job ran, by the number in its data.
+pub(crate) struct Runs {
+    counts: Vec<AtomicU32>,
+    /// Runs of jobs that this run did not load.
+    strangers: AtomicUsize,
+}
+
+impl Runs {
+    pub(crate) fn of(jobs: usize) -> Self {
+        Self {
+            counts: (0..jobs).map(|_| AtomicU32::new(0)).collect(),
+            strangers: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn note(&self, job: usize) {
+        match self.counts.get(job) {
+            Some(count) => drop(count.fetch_add(1, Ordering::Relaxed)),
+            None => drop(self.strangers.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
+    /// What is wrong, if a job that ran did not run exactly `times`, or fewer than `jobs` ran.
+    pub(crate) fn fault(&self, jobs: usize, times: u32) -> Option<String> {
+        let strangers = self.strangers.load(Ordering::Relaxed);
+        if strangers > 0 {
+            return Some(format!("{strangers} jobs ran that nobody had loaded"));
+        }
+        let mut ran = 0;
+        for (job, count) in self.counts.iter().enumerate() {
+            match count.load(Ordering::Relaxed) {
+                0 => {}
+                count if count == times => ran += 1,
+                count => return Some(format!("job {job} ran {count} times, not {times}")),
+            }
+        }
+        (ran < jobs).then(|| format!("{ran} jobs ran of {jobs}"))
+    }
+}
+
+/// When jobs completed, as the worker tells.
+#[derive(Default)]
+pub(crate) struct Completions {
+    at: Mutex<Vec<Instant>>,
+    /// How many are waited for.
+    wanted: usize,
+    reached: Notify,
+    failed: AtomicUsize,
+    lost: AtomicUsize,
+}
+
+impl Completions {
+    pub(crate) fn of(wanted: usize) -> Self {
+        Self {
+            at: Mutex::new(Vec::with_capacity(wanted)),
+            wanted,
+            ..Self::default()
+        }
+    }
+
+    /// Returns once as many jobs have completed, or failed for good, as are waited for.
+    pub(crate) async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    /// What is wrong, if the worker lost or failed a job.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let failed = self.failed.load(Ordering::Relaxed);
+        let lost = self.lost.load(Ordering::Relaxed);
+        (failed + lost > 0).then(|| format!("{failed} jobs failed, and {lost} lost their lock"))
+    }
+
+    /// When jobs completed, in order.
+    pub(crate) fn moments(&self) -> Vec<Instant> {
+        self.lock().clone()
+    }
+
+    /// The first one's moment, and the rate of the second half of those waited for.
+    pub(crate) fn pace(&self, since: Instant) -> Value {
+        let at = self.lock();
+        pace(&at[..at.len().min(self.wanted)], since)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Instant>> {
+        self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn pace(at: &[Instant], since: Instant) -> Value {
+    let (Some(first), Some(last)) = (at.first(), at.last()) else {
+        return json!({});
+    };
+    let half = at.len() / 2;
+    let took = last.duration_since(at[half]).as_secs_f64();
+    let rate = if took > 0.0 {
+        ((at.len() - 1 - half) as f64 / took).round()
+    } else {
+        0.0
+    };
+    json!({"first_ms": millis(first.duration_since(since)), "steady_rate": rate})
+}
+
+impl WorkerObserver for Completions {
+    fn attempt_ended(&self, outcome: JobOutcome, _duration: Duration) {
+        let ended = match outcome {
+            JobOutcome::Completed => {
+                let mut at = self.lock();
+                at.push(Instant::now());
+                at.len() + self.failed.load(Ordering::Relaxed)
+            }
+            JobOutcome::Failed => {
+                let failed = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
+                self.lock().len() + failed
+            }
+            JobOutcome::Lost => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            JobOutcome::Retried | JobOutcome::HandedBack => return,
+        };
+        if ended == self.wanted {
+            self.reached.notify_one();
+        }
+    }
+}
+
+/// A list of times of which the first fifth, the warm-up, is left out.
+pub(crate) fn warm(mut times: Vec<f64>) -> Vec<f64> {
+    times.drain(..times.len() / 5);
+    times
+}
+
+/// The time that this share of the times does not exceed, to three places.
+pub(crate) fn percentile(times: &[f64], share: f64) -> f64 {
+    let mut times = times.to_vec();
+    times.sort_by(f64::total_cmp);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is from 0 to the length of the list"
+    )]
+    let index = (times.len() as f64 * share) as usize;
+    let index = index.min(times.len().saturating_sub(1));
+    rounded(times.get(index).copied().unwrap_or_default())
+}
+
+/// Milliseconds, to three places.
+pub(crate) fn millis(duration: Duration) -> f64 {
+    rounded(duration.as_secs_f64() * 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_ran_twice_or_never_is_found() {
+        let runs = Runs::of(3);
+        runs.note(0);
+        runs.note(1);
+        assert_eq!(runs.fault(3, 1).unwrap(), "2 jobs ran of 3");
+        assert_eq!(runs.fault(2, 1), None);
+        runs.note(1);
+        assert_eq!(runs.fault(2, 1).unwrap(), "job 1 ran 2 times, not 1");
+        runs.note(7);
+        assert!(runs.fault(2, 1).unwrap().contains("nobody had loaded"));
+    }
+
+    #[test]
+    fn a_job_may_have_to_run_more_than_once() {
+        let runs = Runs::of(1);
+        (0..3).for_each(|_| runs.note(0));
+        assert_eq!(runs.fault(1, 3), None);
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_other_programs() {
+        let times: Vec<_> = (1..=100).rev().map(f64::from).collect();
+        assert!((percentile(&times, 0.5) - 51.0).abs() < 1e-9);
+        assert!((percentile(&times, 0.99) - 100.0).abs() < 1e-9);
+        assert!(percentile(&[], 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_pace_is_that_of_the_second_half() {
+        let start = Instant::now();
+        let at: Vec<_> = [10, 500, 500, 600, 700]
+            .map(|ms| start + Duration::from_millis(ms))
+            .into();
+        assert_eq!(
+            pace(&at, start),
+            json!({"first_ms": 10.0, "steady_rate": 10.0})
+        );
+    }
+}
