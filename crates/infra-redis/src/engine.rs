@@ -61,6 +61,7 @@ mod keys;
 mod limits;
 mod maintenance;
 mod options;
+mod pace;
 mod processor;
 mod producer;
 mod queue;
@@ -96,7 +97,8 @@ pub use reply::Reply;
 pub use scheduler::{JobTemplate, Schedule, ScheduledJob, Scheduler, SchedulerOptions};
 pub use state::{FinishedState, JobState};
 pub use worker::{
-    JobOutcome, RateLimit, StopReport, Worker, WorkerHandle, WorkerObserver, WorkerSettings,
+    JobOutcome, LookAhead, RateLimit, StopReport, Worker, WorkerHandle, WorkerObserver,
+    WorkerSettings,
 };
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! The loop that claims jobs and drives a [`Processor`].
 
 mod attempt;
+mod calls;
 mod leases;
 mod run;
 mod settlement;
+mod slots;
 mod stalled;
 mod waker;
 
@@ -35,13 +37,36 @@ pub struct RateLimit {
     pub window: Duration,
 }
 
-/// How a worker works. The defaults are BullMQ's.
+/// How many jobs a worker claims before it has a free slot for them.
+///
+/// Far from Valkey a slot stands empty for a round trip between two jobs, unless its next job is
+/// there already. Jobs that are held are locked, their locks are renewed, and they count as active;
+/// a worker that stops gives them back to the front of the queue at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LookAhead {
+    /// None: each job finds a free slot.
+    #[default]
+    None,
+    /// This many.
+    Jobs(usize),
+    /// As many as keep the slots busy, from the measured round trip and the time that jobs take;
+    /// none where the round trip is short against that time.
+    Automatic {
+        /// The most jobs to hold.
+        at_most: usize,
+    },
+}
+
+/// How a worker works. The defaults are BullMQ's, except that an idle worker looks less often for
+/// jobs that nobody announced.
 #[derive(Clone)]
 pub struct WorkerSettings {
     /// A name that other clients show beside the jobs it worked.
     pub name: Option<String>,
     /// How many jobs it works at once; at least 1.
     pub concurrency: usize,
+    /// How many jobs it claims beyond those it can work at once.
+    pub look_ahead: LookAhead,
     /// How many jobs may start in a window.
     pub rate_limit: Option<RateLimit>,
     /// How long a job stays locked without renewal. Renewed at half-time.
@@ -71,11 +96,12 @@ impl Default for WorkerSettings {
         Self {
             name: None,
             concurrency: 1,
+            look_ahead: LookAhead::None,
             rate_limit: None,
             lock_duration: Duration::from_secs(30),
             stalled_interval: Duration::from_secs(30),
             max_stalls: 1,
-            idle_poll: Duration::from_secs(5),
+            idle_poll: Duration::from_secs(10),
             keep_completed: Keep::All,
             keep_failed: Keep::All,
             metrics_points: None,
@@ -148,13 +174,12 @@ impl Worker {
         let waker = Waker::spawn(&tasks, blocking, &keys, settings.idle_poll);
         tasks.spawn(stalled::recover_regularly(
             commands.clone(),
-            queue.clone(),
             keys.clone(),
             settings.stalled_interval,
             settings.max_stalls,
             stop.clone(),
         ));
-        let runner = Runner::new(commands, keys, Arc::new(processor), settings);
+        let runner = Runner::new(commands, keys, processor, settings, &leases);
         let main = tasks.spawn(runner.run(waker, leases, stop.clone(), now.clone()));
         tasks.close();
         Ok(WorkerHandle {

@@ -80,7 +80,19 @@ impl Run {
                         .iter()
                         .any(|event| event.starts_with("event=removed"))
                 };
-                if are_removals(told) && sorted(told) == sorted(modelled) {
+                // One call settles many jobs, and does for all of them what it can do at once: the
+                // events of each job keep their order, those of different jobs may not.
+                let by_job = |events: &[String]| {
+                    let mut events = events.to_vec();
+                    events.sort_by_key(|event| {
+                        let id = event.split(' ').find(|field| field.starts_with("jobId="));
+                        id.unwrap_or_default().to_owned()
+                    });
+                    events
+                };
+                if are_removals(told) && sorted(told) == sorted(modelled)
+                    || by_job(told) == by_job(modelled)
+                {
                     queue.events = events;
                 }
             }

@@ -19,6 +19,9 @@ use crate::engine::scripts::EXTEND_LOCKS;
 /// How long to wait before renewing again after Valkey could not be reached.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// The most locks renewed by one call, so that it never blocks the server for long.
+const MAX_RENEWALS: usize = 500;
+
 /// A job's lock, as far as this worker can prove it.
 struct Lease {
     token: String,
@@ -192,17 +195,15 @@ async fn renew(
     lock_duration: Duration,
     leases: &Leases,
 ) -> Result<(), EngineError> {
-    let held = leases.held();
-    if held.is_empty() {
-        return Ok(());
+    for held in leases.held().chunks(MAX_RENEWALS) {
+        let asked_at = Instant::now();
+        let pairs = held
+            .iter()
+            .flat_map(|(id, token)| [id.clone(), token.clone()]);
+        let args = std::iter::once(millis(lock_duration).to_string()).chain(pairs);
+        let reply = EXTEND_LOCKS.call(connection, keys, args).await?;
+        let lost = Decoder("extend_locks").texts(reply)?;
+        leases.renewed(held, &lost, asked_at);
     }
-    let asked_at = Instant::now();
-    let pairs = held
-        .iter()
-        .flat_map(|(id, token)| [id.clone(), token.clone()]);
-    let args = std::iter::once(millis(lock_duration).to_string()).chain(pairs);
-    let reply = EXTEND_LOCKS.call(connection, keys, args).await?;
-    let lost = Decoder("extend_locks").texts(reply)?;
-    leases.renewed(&held, &lost, asked_at);
     Ok(())
 }

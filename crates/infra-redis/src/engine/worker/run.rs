@@ -1,28 +1,28 @@
 //! The main loop of a worker.
 //!
 //! One task owns everything: which jobs are at work, which attempts have ended and wait to be
-//! settled, and when to look at the queue next. Attempts run as tasks of their own and are
-//! collected here; those that end while a call is in flight are settled together by the next one.
+//! settled, which calls are in flight, and when to look at the queue next. Attempts run as tasks of
+//! their own and are collected here; those that end while calls are in flight are settled together
+//! by the next one.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, error, info, info_span, warn};
+use tracing::{debug, error, info, warn};
 
-use super::attempt::perform;
+use super::calls::{Answer, Call, Calls};
 use super::leases::{LeaseKeeper, Leases};
-use super::settlement::{Repeats, Round, Settlement, settle_and_fetch};
+use super::settlement::{Expects, Round, Settlement};
+use super::slots::{Ended, Slots};
 use super::waker::{Wake, Waker};
 use super::{JobOutcome, StopReport, WorkerSettings};
 use crate::engine::clock;
 use crate::engine::connection::Connection;
 use crate::engine::error::ScriptError;
-use crate::engine::job::Fetched;
 use crate::engine::keys::{QueueKeys, Suffix};
-use crate::engine::processor::{JobContext, JobError, Processor};
+use crate::engine::pace::Pace;
+use crate::engine::processor::Processor;
+use crate::engine::reply::Reply;
 
 /// The most settlements in one call, so that it never blocks the server for long.
 const MAX_SETTLEMENTS: usize = 50;
@@ -36,10 +36,6 @@ const MAX_RATE_LIMIT_SLEEP: Duration = Duration::from_secs(30);
 /// How often the loop turns at least.
 const BEAT: Duration = Duration::from_secs(5);
 
-/// The waits between calls while Valkey is away.
-const MIN_BACKOFF: Duration = Duration::from_millis(50);
-const MAX_BACKOFF: Duration = Duration::from_secs(1);
-
 /// How long jobs may take to be settled or handed back after the grace period.
 const LAST_CALL: Duration = Duration::from_secs(5);
 
@@ -49,20 +45,20 @@ const LAST_BREATH: Duration = Duration::from_secs(1);
 pub(super) struct Runner<P> {
     connection: Connection,
     keys: QueueKeys,
-    processor: Arc<P>,
     settings: WorkerSettings,
     /// What makes this worker's tokens its own.
     identity: String,
     next_token: u64,
-    attempts: JoinSet<Result<String, JobError>>,
-    at_work: HashMap<Id, AtWork>,
+    leases: Leases,
+    slots: Slots<P>,
+    calls: Calls,
+    pace: Pace,
     ended: Vec<Settlement>,
-}
-
-struct AtWork {
-    job: Arc<Fetched>,
-    started: Instant,
-    cancellation: CancellationToken,
+    look: Look,
+    /// How many signals were heard that there is work.
+    signals: u64,
+    /// What was settled since the worker was told to stop.
+    report: Option<StopReport>,
 }
 
 /// When to look for jobs next.
@@ -80,19 +76,29 @@ impl<P: Processor> Runner<P> {
     pub(super) fn new(
         connection: Connection,
         keys: QueueKeys,
-        processor: Arc<P>,
+        processor: P,
         settings: WorkerSettings,
+        keeper: &LeaseKeeper,
     ) -> Self {
         Self {
-            connection,
-            keys,
-            processor,
-            settings,
             identity: uuid::Uuid::new_v4().to_string(),
             next_token: 0,
-            attempts: JoinSet::new(),
-            at_work: HashMap::new(),
+            leases: keeper.leases().clone(),
+            slots: Slots::new(
+                connection.clone(),
+                keys.clone(),
+                processor,
+                settings.concurrency,
+            ),
+            calls: Calls::new(connection.clone(), keys.clone(), settings.clone()),
+            pace: Pace::default(),
             ended: Vec::new(),
+            look: Look::Now,
+            signals: 0,
+            report: None,
+            connection,
+            keys,
+            settings,
         }
     }
 
@@ -104,147 +110,120 @@ impl<P: Processor> Runner<P> {
         stop: CancellationToken,
         now: CancellationToken,
     ) -> StopReport {
-        let leases = keeper.leases();
-        let mut look = Look::Now;
-        let mut report = StopReport::default();
+        let mut beat = tokio::time::interval(BEAT);
         loop {
             self.beat();
             self.collect_ended();
-            let stopping = stop.is_cancelled();
-            if now.is_cancelled() || (stopping && self.at_work.is_empty() && self.ended.is_empty())
-            {
+            if stop.is_cancelled() && self.report.is_none() {
+                self.stop_claiming();
+            }
+            if now.is_cancelled() || (self.report.is_some() && self.is_idle()) {
                 break;
             }
-            let wanted = if stopping { 0 } else { self.wanted(look) };
-            if wanted > 0 || !self.ended.is_empty() {
-                let settled = self.call(wanted, leases, &now, &mut look).await;
-                if stopping {
-                    report.finished += settled;
-                }
-                continue;
+            while let Some(call) = self.next_call() {
+                self.send(call, now.clone());
             }
-            if matches!(look, Look::Later(_)) && !stopping {
+            if self.report.is_none() && self.is_waiting_for_work() {
                 waker.sleep();
             }
+            let next_chance = self.next_chance();
             tokio::select! {
-                // All arms are cancel-safe: an attempt or a wake that is not taken now is taken
-                // by the next turn.
-                Some(ended) = self.attempts.join_next_with_id() => self.note_ended(ended),
-                wake = waker.woken() => self.wake(wake, &mut look).await,
-                () = sleep_until(look) => look = Look::Now,
-                () = stop.cancelled(), if !stopping => {}
+                // All arms are cancel-safe: what is not taken now is taken by a later turn. The
+                // timers come last, since setting one costs more than looking for what has ended.
+                biased;
+                Some(answer) = self.calls.answer() => {
+                    self.take(answer);
+                    // Jobs that end at once are settled together.
+                    tokio::task::yield_now().await;
+                }
+                Some(ended) = self.slots.ended(&self.leases) => self.note_ended(ended),
+                wake = waker.woken() => self.wake(wake).await,
                 () = now.cancelled() => {}
+                () = stop.cancelled(), if self.report.is_none() => {}
+                () = sleep_until(self.look) => self.look = Look::Now,
+                Some(()) = sleep_until_chance(next_chance) => {}
                 // The loop shows that it is alive, however long its jobs take.
-                () = tokio::time::sleep(BEAT) => {}
+                _ = beat.tick() => {}
             }
         }
-        self.end(leases, &mut report).await;
-        self.pass_on(waker.stop().await).await;
+        let report = self.end().await;
+        pass_on(&self.connection, &self.keys, waker.stop().await).await;
+        drop(keeper);
         report
     }
 
-    fn free_slots(&self) -> usize {
-        self.settings
-            .concurrency
-            .max(1)
-            .saturating_sub(self.at_work.len())
+    /// Nothing is at work, and nothing has to be settled.
+    fn is_idle(&self) -> bool {
+        self.slots.jobs() == 0 && self.ended.is_empty() && self.calls.in_flight() == 0
+    }
+
+    /// There is room for a job, and none is expected before somebody tells of one.
+    fn is_waiting_for_work(&self) -> bool {
+        matches!(self.look, Look::Later(_)) && self.room() > 0
+    }
+
+    /// How many jobs the worker may have: one a slot, and those it holds ahead of their turn.
+    fn capacity(&self) -> usize {
+        let slots = self.slots.concurrency();
+        slots + self.pace.look_ahead(slots, self.settings.look_ahead)
+    }
+
+    /// How many jobs the worker could take beside those it has and those that calls may bring.
+    fn room(&self) -> usize {
+        let taken = self.slots.jobs() + self.calls.claiming();
+        self.capacity().saturating_sub(taken)
     }
 
     /// How many jobs the next call should claim.
-    fn wanted(&self, look: Look) -> usize {
-        let may_look = match look {
+    fn wanted(&self) -> usize {
+        let may_look = match self.look {
+            _ if self.report.is_some() => false,
             Look::Now => true,
             // A call that settles looks as well: it costs little and finds what was not announced.
             Look::Later(_) => !self.ended.is_empty(),
             Look::NotBefore(time) => tokio::time::Instant::now() >= time,
         };
         if may_look {
-            self.free_slots().min(MAX_CLAIMS)
+            self.room().min(MAX_CLAIMS)
         } else {
             0
         }
     }
 
-    async fn wake(&mut self, wake: Wake, look: &mut Look) {
-        match wake {
-            Wake::Work if self.free_slots() == 0 => {
-                self.pass_on(wake).await;
-                *look = Look::Now;
-            }
-            Wake::Work | Wake::Nothing => {
-                if !matches!(look, Look::NotBefore(_)) {
-                    *look = Look::Now;
-                }
-            }
-            Wake::At(due) => {
-                if let Look::Later(at) = look {
-                    let due = instant_of(due);
-                    *look = Look::Later(Some(at.map_or(due, |at| at.min(due))));
-                }
-            }
-        }
+    /// When a call may go that may not go yet; absent if there is none.
+    fn next_chance(&self) -> Option<tokio::time::Instant> {
+        let has_something = !self.ended.is_empty() || self.wanted() > 0;
+        self.pace.next_chance().filter(|_| has_something)
     }
 
-    /// Gives a signal back that can't be used here: another worker may be idle.
-    async fn pass_on(&self, wake: Wake) {
-        let (score, member) = match wake {
-            Wake::Nothing => return,
-            Wake::Work => ("0".to_owned(), "0"),
-            Wake::At(due) => (due.to_string(), "1"),
-        };
-        let args = vec![self.keys.of(Suffix::Marker), score, member.to_owned()];
-        if let Err(error) = self.connection.command("ZADD", args).await {
-            debug!(%error, "A wake-up could not be passed on");
+    /// The next call, if there is something to settle or to claim, and it may go now.
+    fn next_call(&mut self) -> Option<Call> {
+        let wanted = self.wanted();
+        if wanted == 0 && self.ended.is_empty() {
+            return None;
         }
-    }
-
-    /// Settles what has ended and claims up to `wanted` jobs; how many settlements took effect.
-    async fn call(
-        &mut self,
-        wanted: usize,
-        leases: &Leases,
-        give_up: &CancellationToken,
-        look: &mut Look,
-    ) -> usize {
+        let full = MAX_SETTLEMENTS.min(self.capacity());
+        let now = tokio::time::Instant::now();
+        if !self.pace.may_send(self.ended.len(), full, now) {
+            return None;
+        }
         let batch = self.ended.len().min(MAX_SETTLEMENTS);
-        let settlements: Vec<_> = self.ended.drain(..batch).collect();
-        let mut backoff = MIN_BACKOFF;
-        let tokens = self.tokens(wanted);
-        let mut repeats = Repeats::Nothing;
-        loop {
-            let asked_at = tokio::time::Instant::now();
-            let result = settle_and_fetch(
-                &self.connection,
-                &self.keys,
-                &self.settings,
-                &settlements,
-                &tokens,
-                repeats,
-            );
-            match result.await {
-                Ok(round) => {
-                    let settled = self.note_settled(&settlements, &round, repeats, leases);
-                    if wanted > 0 {
-                        *look = next_look(&round, wanted);
-                    }
-                    for job in round.jobs {
-                        self.start(job, leases, asked_at);
-                    }
-                    return settled;
-                }
-                Err(error) => {
-                    warn!(queue.name = self.keys.queue().name(), %error, "The queue can't be reached; trying again");
-                    self.beat();
-                    repeats = Repeats::LostCall;
-                    let wait = tokio::time::sleep(backoff);
-                    if give_up.run_until_cancelled(wait).await.is_none() {
-                        self.ended.splice(0..0, settlements);
-                        return 0;
-                    }
-                    backoff = (backoff * 2).min(MAX_BACKOFF);
-                }
-            }
-        }
+        let is_quiet = matches!(self.look, Look::Later(None));
+        Some(Call {
+            settlements: self.ended.drain(..batch).collect(),
+            tokens: self.tokens(wanted),
+            expects: if is_quiet && self.settings.rate_limit.is_none() {
+                Expects::NothingMore
+            } else {
+                Expects::Anything
+            },
+            signals: self.signals,
+        })
+    }
+
+    fn send(&mut self, call: Call, give_up: CancellationToken) {
+        self.pace.sent(tokio::time::Instant::now());
+        self.calls.make(call, give_up);
     }
 
     fn tokens(&mut self, count: usize) -> Vec<String> {
@@ -255,69 +234,85 @@ impl<P: Processor> Runner<P> {
             .collect()
     }
 
-    fn start(&mut self, job: Fetched, leases: &Leases, asked_at: tokio::time::Instant) {
-        let cancellation = leases.add(&job.id, &job.token, asked_at);
-        let job = Arc::new(job);
-        let context = JobContext::new(
-            self.connection.clone(),
-            self.keys.clone(),
-            Arc::clone(&job),
-            cancellation.clone(),
-        );
-        let span = info_span!(
-            "job.process",
-            queue.name = self.keys.queue().name(),
-            job.id = %job.id,
-            job.name = job.name.as_deref().unwrap_or_default(),
-            job.attempt = job.attempts_made + 1,
-        );
-        let attempt = perform(Arc::clone(&self.processor), Arc::clone(&job), context);
-        let handle = self.attempts.spawn(attempt.instrument(span));
-        let at_work = AtWork {
-            job,
-            started: Instant::now(),
-            cancellation,
-        };
-        self.at_work.insert(handle.id(), at_work);
+    async fn wake(&mut self, wake: Wake) {
+        match wake {
+            Wake::Work if self.room() == 0 => {
+                pass_on(&self.connection, &self.keys, wake).await;
+                self.signals += 1;
+                self.look = Look::Now;
+            }
+            Wake::Work => self.look_now(),
+            Wake::Nothing
+                if self.is_idle() && !may_have_work(&self.connection, &self.keys).await => {}
+            Wake::Nothing => self.look_now(),
+            Wake::At(due) => {
+                if let Look::Later(at) = self.look {
+                    let due = instant_of(due);
+                    self.look = Look::Later(Some(at.map_or(due, |at| at.min(due))));
+                }
+                self.signals += 1;
+            }
+        }
+    }
+
+    fn look_now(&mut self) {
+        self.signals += 1;
+        if !matches!(self.look, Look::NotBefore(_)) {
+            self.look = Look::Now;
+        }
     }
 
     fn collect_ended(&mut self) {
-        while let Some(ended) = self.attempts.try_join_next_with_id() {
+        while let Some(ended) = self.slots.try_ended(&self.leases) {
             self.note_ended(ended);
         }
     }
 
-    fn note_ended(&mut self, ended: Result<(Id, Result<String, JobError>), JoinError>) {
-        let (id, result) = match ended {
-            Ok((id, result)) => (id, Some(result)),
-            Err(error) if error.is_panic() => {
-                let id = error.id();
-                let reason = panic_text(error.into_panic().as_ref());
-                (id, Some(Err(JobError::transient(reason))))
-            }
-            Err(error) => (error.id(), None),
-        };
-        let Some(AtWork { job, started, .. }) = self.at_work.remove(&id) else {
-            return;
-        };
+    fn note_ended(&mut self, ended: Ended) {
+        let Ended {
+            job,
+            started,
+            result,
+        } = ended;
         self.ended.push(match result {
             Some(result) => {
-                let random = random_fraction();
-                Settlement::decide(job, result, started, &self.settings, random)
+                self.pace.worked(started.elapsed());
+                Settlement::decide(job, result, started, &self.settings, random_fraction())
             }
             None => Settlement::hand_back(job, started),
         });
     }
 
-    fn note_settled(
-        &mut self,
-        settlements: &[Settlement],
-        round: &Round,
-        repeats: Repeats,
-        leases: &Leases,
-    ) -> usize {
-        let mut took_effect = 0;
-        for (settlement, result) in settlements.iter().zip(&round.settled) {
+    /// Takes what a call brought.
+    fn take(&mut self, answer: Answer) {
+        self.pace.answered(answer.took);
+        let Answer {
+            call,
+            round,
+            asked_at,
+            ..
+        } = answer;
+        let Some(round) = round else {
+            // It may or may not have taken effect; the last calls are made as repeated ones.
+            self.ended.splice(0..0, call.settlements);
+            return;
+        };
+        self.note_settled(&call, &round);
+        if !call.tokens.is_empty() {
+            // A signal that came since may be about what this call did not see.
+            self.look = if self.signals == call.signals {
+                next_look(&round, call.tokens.len())
+            } else {
+                Look::Now
+            };
+        }
+        for job in round.jobs {
+            self.slots.take(job, &self.leases, asked_at);
+        }
+    }
+
+    fn note_settled(&mut self, call: &Call, round: &Round) {
+        for (settlement, result) in call.settlements.iter().zip(&round.settled) {
             if let Err(refusal) = result
                 && let Some(instead) =
                     settlement.instead(refusal, &self.settings, random_fraction())
@@ -326,17 +321,13 @@ impl<P: Processor> Runner<P> {
                 self.ended.push(instead);
                 continue;
             }
-            leases.remove(&settlement.id, &settlement.token);
+            self.leases.remove(&settlement.id, &settlement.token);
             let outcome = match result {
-                Ok(()) => {
-                    took_effect += 1;
-                    settlement.outcome
-                }
+                Ok(()) => settlement.outcome,
                 // Its lock is gone because the call whose answer was lost has settled it.
                 Err(ScriptError::LockMissing { .. } | ScriptError::JobMissing { .. })
-                    if repeats == Repeats::LostCall =>
+                    if call.expects == Expects::LostCall =>
                 {
-                    took_effect += 1;
                     settlement.outcome
                 }
                 Err(error) => {
@@ -348,70 +339,119 @@ impl<P: Processor> Runner<P> {
                     JobOutcome::Lost
                 }
             };
-            if outcome == JobOutcome::Retried && !settlement.reason().is_empty() {
-                info!(
-                    queue.name = self.keys.queue().name(),
-                    job.id = %settlement.id,
-                    "An attempt at job {} failed and will be made again: {}",
-                    settlement.id, settlement.reason()
-                );
-            }
-            if outcome == JobOutcome::Failed {
-                error!(
-                    queue.name = self.keys.queue().name(),
-                    job.id = %settlement.id,
-                    "Job {} failed for good: {}", settlement.id, settlement.reason()
-                );
-            }
-            if let Some(observer) = &self.settings.observer {
-                observer.attempt_ended(outcome, settlement.started.elapsed());
-            }
+            self.tell(settlement, outcome);
         }
-        took_effect
+    }
+
+    fn tell(&mut self, settlement: &Settlement, outcome: JobOutcome) {
+        let queue = self.keys.queue().name();
+        let (id, reason) = (&settlement.id, settlement.reason());
+        match outcome {
+            JobOutcome::Retried if !reason.is_empty() => info!(
+                queue.name = queue,
+                job.id = %id,
+                "An attempt at job {id} failed and will be made again: {reason}"
+            ),
+            JobOutcome::Failed => error!(
+                queue.name = queue,
+                job.id = %id,
+                "Job {id} failed for good: {reason}"
+            ),
+            _ => {}
+        }
+        if let Some(observer) = &self.settings.observer {
+            observer.attempt_ended(outcome, settlement.started.elapsed());
+        }
+        match (&mut self.report, outcome) {
+            (None, _) | (_, JobOutcome::Lost) => {}
+            (Some(report), JobOutcome::HandedBack) => report.handed_back += 1,
+            (Some(report), _) => report.finished += 1,
+        }
+    }
+
+    /// Claims no more jobs, and hands back those that were held for later.
+    fn stop_claiming(&mut self) {
+        self.report = Some(StopReport::default());
+        for ended in self.slots.give_up_ahead() {
+            self.note_ended(ended);
+        }
     }
 
     /// Ends what is still at work, and settles or hands back as much as possible.
-    async fn end(&mut self, leases: &Leases, report: &mut StopReport) {
-        for at_work in self.at_work.values() {
-            at_work.cancellation.cancel();
+    async fn end(&mut self) -> StopReport {
+        if self.report.is_none() {
+            self.stop_claiming();
         }
-        self.attempts.abort_all();
+        self.slots.abort();
         let last_breath = tokio::time::sleep(LAST_BREATH);
         tokio::pin!(last_breath);
-        while !self.at_work.is_empty() {
+        while self.slots.at_work() > 0 {
             tokio::select! {
-                Some(ended) = self.attempts.join_next_with_id() => self.note_ended(ended),
+                Some(ended) = self.slots.ended(&self.leases) => self.note_ended(ended),
                 // A processor that blocks its thread can't be ended. Its job keeps its lock, or it
                 // might be performed twice at the same time.
                 () = &mut last_breath => break,
             }
         }
-        let give_up = CancellationToken::new();
-        let deadline = tokio::time::sleep(LAST_CALL);
-        tokio::pin!(deadline);
-        let mut look = Look::Now;
-        while !self.ended.is_empty() {
-            let batch = self.ended.len().min(MAX_SETTLEMENTS);
-            let is_handed_back = |s: &&Settlement| s.outcome == JobOutcome::HandedBack;
-            let handed_back = self.ended[..batch].iter().filter(is_handed_back).count();
-            tokio::select! {
-                settled = self.call(0, leases, &give_up, &mut look) => {
-                    report.handed_back += handed_back.min(settled);
-                    report.finished += settled.saturating_sub(handed_back);
-                }
-                () = &mut deadline => {
-                    report.abandoned += batch;
-                    break;
-                }
+        // What could not be settled in time counts as abandoned.
+        let _ = tokio::time::timeout(LAST_CALL, self.settle_all()).await;
+        let mut report = self.report.take().unwrap_or_default();
+        report.abandoned = self.slots.jobs() + self.ended.len() + self.calls.settling();
+        report
+    }
+
+    /// Waits for the calls in flight, and settles everything that has ended.
+    async fn settle_all(&mut self) {
+        loop {
+            while let Some(answer) = self.calls.answer().await {
+                self.take(answer);
             }
+            // What a call brought in the last moment goes back.
+            for ended in self.slots.give_up_ahead() {
+                self.note_ended(ended);
+            }
+            if self.ended.is_empty() {
+                return;
+            }
+            let batch = self.ended.len().min(MAX_SETTLEMENTS);
+            let call = Call {
+                settlements: self.ended.drain(..batch).collect(),
+                tokens: Vec::new(),
+                expects: Expects::Anything,
+                signals: self.signals,
+            };
+            self.send(call, CancellationToken::new());
         }
-        report.abandoned += self.at_work.len() + self.ended.len();
     }
 
     fn beat(&self) {
         if let Some(observer) = &self.settings.observer {
             observer.beat();
         }
+    }
+}
+
+/// One look that costs the server less than a claim does, for a worker that has nothing to do for a
+/// long time.
+async fn may_have_work(connection: &Connection, keys: &QueueKeys) -> bool {
+    let places = [Suffix::Wait, Suffix::Prioritized, Suffix::Delayed];
+    let places = places.map(|place| keys.of(place)).to_vec();
+    !matches!(
+        connection.command("EXISTS", places).await,
+        Ok(Reply::Int(0))
+    )
+}
+
+/// Gives a signal back that can't be used here: another worker may be idle.
+async fn pass_on(connection: &Connection, keys: &QueueKeys, wake: Wake) {
+    let (score, member) = match wake {
+        Wake::Nothing => return,
+        Wake::Work => ("0".to_owned(), "0"),
+        Wake::At(due) => (due.to_string(), "1"),
+    };
+    let args = vec![keys.of(Suffix::Marker), score, member.to_owned()];
+    if let Err(error) = connection.command("ZADD", args).await {
+        debug!(%error, "A wake-up could not be passed on");
     }
 }
 
@@ -441,15 +481,9 @@ async fn sleep_until(look: Look) {
     }
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!(
-        "the processor panicked: {}",
-        text.unwrap_or("without a text")
-    )
+async fn sleep_until_chance(chance: Option<tokio::time::Instant>) -> Option<()> {
+    tokio::time::sleep_until(chance?).await;
+    Some(())
 }
 
 /// From 0 up to 1; 1 if the system has no randomness, which only takes the jitter away.

@@ -323,10 +323,13 @@ pub(super) struct Round {
     pub(super) next_due: Option<f64>,
 }
 
-/// Whether a call was made before.
+/// What a call is made for beside what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Repeats {
-    Nothing,
+pub(super) enum Expects {
+    /// There may be jobs to claim.
+    Anything,
+    /// The last look brought fewer jobs than were asked for, and nobody has told of more since.
+    NothingMore,
     /// The same call was made, and its answer was lost.
     LostCall,
 }
@@ -341,7 +344,7 @@ pub(super) async fn settle_and_fetch(
     settings: &WorkerSettings,
     settlements: &[Settlement],
     tokens: &[String],
-    repeats: Repeats,
+    expects: Expects,
 ) -> Result<Round, EngineError> {
     let limit = settings.rate_limit;
     let write_args = |args: &mut Vec<String>| {
@@ -355,7 +358,12 @@ pub(super) async fn settle_and_fetch(
             settings
                 .metrics_points
                 .map_or_else(String::new, |points| points.to_string()),
-            u8::from(repeats == Repeats::LostCall).to_string(),
+            match expects {
+                Expects::Anything => "0",
+                Expects::LostCall => "1",
+                Expects::NothingMore => "2",
+            }
+            .to_owned(),
             settlements.len().to_string(),
         ]);
         for settlement in settlements {

@@ -1,0 +1,143 @@
+//! The calls that settle jobs and claim others, several of them in flight at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::WorkerSettings;
+use super::settlement::{Expects, Round, Settlement, settle_and_fetch};
+use crate::engine::connection::Connection;
+use crate::engine::keys::QueueKeys;
+
+/// The waits between calls while Valkey is away.
+const MIN_BACKOFF: Duration = Duration::from_millis(50);
+const MAX_BACKOFF: Duration = Duration::from_secs(1);
+
+/// A call to be made.
+pub(super) struct Call {
+    pub(super) settlements: Vec<Settlement>,
+    /// One for each job to claim.
+    pub(super) tokens: Vec<String>,
+    pub(super) expects: Expects,
+    /// How many signals had been heard when it was made.
+    pub(super) signals: u64,
+}
+
+/// A call that was answered, or given up.
+pub(super) struct Answer {
+    pub(super) call: Call,
+    /// When it was sent that was answered.
+    pub(super) asked_at: Instant,
+    /// How long the answer took, if the call was made once.
+    pub(super) took: Option<Duration>,
+    /// Absent if it was given up.
+    pub(super) round: Option<Round>,
+}
+
+/// The calls in flight. Each is made again until it is answered or given up.
+pub(super) struct Calls {
+    means: Arc<Means>,
+    in_flight: FuturesUnordered<BoxFuture<'static, Answer>>,
+    claiming: usize,
+    settling: usize,
+}
+
+struct Means {
+    connection: Connection,
+    keys: QueueKeys,
+    settings: WorkerSettings,
+}
+
+impl Calls {
+    pub(super) fn new(connection: Connection, keys: QueueKeys, settings: WorkerSettings) -> Self {
+        let means = Means {
+            connection,
+            keys,
+            settings,
+        };
+        Self {
+            means: Arc::new(means),
+            in_flight: FuturesUnordered::new(),
+            claiming: 0,
+            settling: 0,
+        }
+    }
+
+    /// How many are in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// How many jobs those in flight may claim.
+    pub(super) fn claiming(&self) -> usize {
+        self.claiming
+    }
+
+    /// How many jobs those in flight settle.
+    pub(super) fn settling(&self) -> usize {
+        self.settling
+    }
+
+    /// Makes a call; once `give_up` is cancelled it is not made again.
+    pub(super) fn make(&mut self, call: Call, give_up: CancellationToken) {
+        self.claiming += call.tokens.len();
+        self.settling += call.settlements.len();
+        let made = make(Arc::clone(&self.means), call, give_up);
+        self.in_flight.push(Box::pin(made));
+    }
+
+    /// The next answer; absent if no call is in flight. Cancel-safe.
+    pub(super) async fn answer(&mut self) -> Option<Answer> {
+        let answer = self.in_flight.next().await?;
+        self.claiming -= answer.call.tokens.len();
+        self.settling -= answer.call.settlements.len();
+        Some(answer)
+    }
+}
+
+async fn make(means: Arc<Means>, mut call: Call, give_up: CancellationToken) -> Answer {
+    let mut backoff = MIN_BACKOFF;
+    loop {
+        let asked_at = Instant::now();
+        let result = settle_and_fetch(
+            &means.connection,
+            &means.keys,
+            &means.settings,
+            &call.settlements,
+            &call.tokens,
+            call.expects,
+        );
+        match result.await {
+            Ok(round) => {
+                let is_first = call.expects != Expects::LostCall;
+                return Answer {
+                    took: is_first.then(|| asked_at.elapsed()),
+                    call,
+                    asked_at,
+                    round: Some(round),
+                };
+            }
+            Err(error) => {
+                let queue = means.keys.queue().name();
+                warn!(queue.name = queue, %error, "The queue can't be reached; trying again");
+                call.expects = Expects::LostCall;
+                let wait = tokio::time::sleep(backoff);
+                if give_up.run_until_cancelled(wait).await.is_none() {
+                    return Answer {
+                        call,
+                        asked_at,
+                        took: None,
+                        round: None,
+                    };
+                }
+                backoff = (backoff * 2).min(MAX_BACKOFF);
+            }
+        }
+    }
+}

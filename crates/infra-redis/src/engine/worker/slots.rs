@@ -1,0 +1,187 @@
+//! The jobs a worker has: those at work, one a slot, and those it holds until a slot is free.
+
+use std::any::Any;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, info_span};
+
+use super::attempt::perform;
+use super::leases::Leases;
+use crate::engine::connection::Connection;
+use crate::engine::job::Fetched;
+use crate::engine::keys::QueueKeys;
+use crate::engine::processor::{JobContext, JobError, Processor};
+
+/// Performs jobs, as many at a time as there are slots.
+pub(super) struct Slots<P> {
+    connection: Connection,
+    keys: QueueKeys,
+    processor: Arc<P>,
+    concurrency: usize,
+    attempts: JoinSet<Result<String, JobError>>,
+    at_work: HashMap<Id, Held>,
+    ahead: VecDeque<Held>,
+}
+
+/// A job and its lock.
+struct Held {
+    job: Arc<Fetched>,
+    since: Instant,
+    cancellation: CancellationToken,
+}
+
+/// An attempt that ended.
+pub(super) struct Ended {
+    pub(super) job: Arc<Fetched>,
+    pub(super) started: Instant,
+    /// Absent if it was ended before it had a result.
+    pub(super) result: Option<Result<String, JobError>>,
+}
+
+type Joined = Result<(Id, Result<String, JobError>), JoinError>;
+
+impl<P: Processor> Slots<P> {
+    pub(super) fn new(
+        connection: Connection,
+        keys: QueueKeys,
+        processor: P,
+        concurrency: usize,
+    ) -> Self {
+        Self {
+            connection,
+            keys,
+            processor: Arc::new(processor),
+            concurrency: concurrency.max(1),
+            attempts: JoinSet::new(),
+            at_work: HashMap::new(),
+            ahead: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
+    /// How many jobs there are, at work or held.
+    pub(super) fn jobs(&self) -> usize {
+        self.at_work.len() + self.ahead.len()
+    }
+
+    /// How many jobs are at work.
+    pub(super) fn at_work(&self) -> usize {
+        self.at_work.len()
+    }
+
+    /// Takes a job that was claimed, and starts it if a slot is free.
+    pub(super) fn take(&mut self, job: Fetched, leases: &Leases, asked_at: tokio::time::Instant) {
+        let cancellation = leases.add(&job.id, &job.token, asked_at);
+        self.ahead.push_back(Held {
+            job: Arc::new(job),
+            since: Instant::now(),
+            cancellation,
+        });
+        self.fill(leases);
+    }
+
+    /// Starts jobs that are held while slots are free.
+    fn fill(&mut self, leases: &Leases) {
+        while self.at_work.len() < self.concurrency
+            && let Some(held) = self.ahead.pop_front()
+        {
+            // Another worker may have it by now.
+            if held.cancellation.is_cancelled() {
+                leases.remove(&held.job.id, &held.job.token);
+            } else {
+                self.start(held);
+            }
+        }
+    }
+
+    fn start(&mut self, mut held: Held) {
+        held.since = Instant::now();
+        let job = &held.job;
+        let context = JobContext::new(
+            self.connection.clone(),
+            self.keys.clone(),
+            Arc::clone(job),
+            held.cancellation.clone(),
+        );
+        let span = info_span!(
+            "job.process",
+            queue.name = self.keys.queue().name(),
+            job.id = %job.id,
+            job.name = job.name.as_deref().unwrap_or_default(),
+            job.attempt = job.attempts_made + 1,
+        );
+        let attempt = perform(Arc::clone(&self.processor), Arc::clone(job), context);
+        let handle = self.attempts.spawn(attempt.instrument(span));
+        self.at_work.insert(handle.id(), held);
+    }
+
+    /// An attempt that ended; absent if none has.
+    pub(super) fn try_ended(&mut self, leases: &Leases) -> Option<Ended> {
+        let joined = self.attempts.try_join_next_with_id()?;
+        self.note(joined, leases)
+    }
+
+    /// The next attempt that ends; absent if none is at work. Cancel-safe.
+    pub(super) async fn ended(&mut self, leases: &Leases) -> Option<Ended> {
+        let joined = self.attempts.join_next_with_id().await?;
+        self.note(joined, leases)
+    }
+
+    fn note(&mut self, joined: Joined, leases: &Leases) -> Option<Ended> {
+        let (id, result) = match joined {
+            Ok((id, result)) => (id, Some(result)),
+            Err(error) if error.is_panic() => {
+                let id = error.id();
+                let reason = panic_text(error.into_panic().as_ref());
+                (id, Some(Err(JobError::transient(reason))))
+            }
+            Err(error) => (error.id(), None),
+        };
+        let held = self.at_work.remove(&id)?;
+        self.fill(leases);
+        Some(Ended {
+            job: held.job,
+            started: held.since,
+            result,
+        })
+    }
+
+    /// Gives up the jobs that no slot was free for, the last one first: given back to the front of
+    /// the queue in that order, they stand there as they did.
+    pub(super) fn give_up_ahead(&mut self) -> Vec<Ended> {
+        let given_up = self.ahead.drain(..).rev();
+        given_up
+            .map(|held| Ended {
+                job: held.job,
+                started: held.since,
+                result: None,
+            })
+            .collect()
+    }
+
+    /// Tells every attempt to end, and ends those that wait.
+    pub(super) fn abort(&mut self) {
+        for held in self.at_work.values() {
+            held.cancellation.cancel();
+        }
+        self.attempts.abort_all();
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!(
+        "the processor panicked: {}",
+        text.unwrap_or("without a text")
+    )
+}
