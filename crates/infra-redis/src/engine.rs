@@ -55,6 +55,7 @@ mod discovery;
 mod error;
 mod events;
 mod flow;
+mod group_commit;
 mod inspect;
 mod job;
 mod keys;

@@ -79,6 +79,29 @@ pub enum EngineError {
     Start(#[source] BoxError),
 }
 
+impl EngineError {
+    /// The same failure of a call, for another one of those who share it.
+    pub(crate) fn to_other(&self) -> Self {
+        match self {
+            Self::Refused { operation, reason } => Self::Refused {
+                operation,
+                reason: reason.clone(),
+            },
+            Self::Reply {
+                operation,
+                expected,
+            } => Self::Reply {
+                operation,
+                expected,
+            },
+            Self::Option(error) => Self::Option(error.clone()),
+            Self::Script(error) => Self::Script(error.clone()),
+            Self::Unavailable(reason) => Self::Unavailable(reason.clone()),
+            Self::Data(_) | Self::Start(_) => Self::Unavailable(self.to_string()),
+        }
+    }
+}
+
 /// An operation that was refused because of what stands in Valkey. The texts are BullMQ's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScriptError {

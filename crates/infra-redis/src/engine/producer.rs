@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::clock;
 use super::connection::Connection;
-use super::error::{EngineError, ScriptError};
+use super::error::{EngineError, OptionError, ScriptError};
 use super::keys::{QueueId, QueueKeys};
 use super::options::{NewJob, ParentJob, millis};
 use super::reply::{Decoder, Reply};
@@ -90,6 +90,12 @@ impl EncodedJob {
     fn detail<const N: usize>(&mut self, flag: char, details: [String; N]) {
         self.flags.push(flag);
         self.details.extend(details);
+    }
+
+    /// Refuses a job whose queue and parent a cluster could not reach in one step.
+    pub(crate) fn check_slots(&self, connection: &Connection) -> Result<(), OptionError> {
+        let parent = self.parent.as_ref().map(|parent| &parent.queue);
+        slot::check(connection, std::iter::once(&self.queue).chain(parent))
     }
 
     /// Gives the job an id that nobody chose, so it does not stand in the job's options.

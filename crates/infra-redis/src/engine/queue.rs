@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::connection::Connection;
 use super::error::EngineError;
 use super::events::Finishes;
+use super::group_commit::{GroupCommit, MAX_JOBS};
 use super::job::Job;
 use super::keys::{QueueId, QueueKeys};
 use super::options::{JobOptions, NewJob};
@@ -15,15 +16,13 @@ use super::producer::{self, EncodedJob, Placement};
 use super::reply::Decoder;
 use super::scripts;
 
-/// How many jobs one script call adds at most, so that it never blocks the server for long.
-const ADD_CHUNK: usize = 100;
-
 /// A queue of jobs that work on `T`. Cheap to clone.
 pub struct Queue<T> {
     pub(super) connection: Connection,
     id: QueueId,
     pub(super) keys: QueueKeys,
     pub(super) finishes: Arc<Finishes>,
+    adds: Arc<GroupCommit>,
     data: PhantomData<fn(T)>,
 }
 
@@ -53,6 +52,7 @@ impl<T> Clone for Queue<T> {
             id: self.id.clone(),
             keys: self.keys.clone(),
             finishes: Arc::clone(&self.finishes),
+            adds: Arc::clone(&self.adds),
             data: PhantomData,
         }
     }
@@ -61,6 +61,9 @@ impl<T> Clone for Queue<T> {
 impl<T: Serialize> Queue<T> {
     /// Adds a job; its id, which is that of an existing job where the options say that one stands
     /// for this one.
+    ///
+    /// Adds that are made at the same time through this handle and its clones share a call; each gets
+    /// its own id or error.
     ///
     /// If Valkey's answer is lost, the job may have been added or not; with an id of one's own in
     /// the options, adding it again is harmless.
@@ -76,11 +79,7 @@ impl<T: Serialize> Queue<T> {
             options: options.clone(),
         };
         let job = EncodedJob::new(&self.id, &job, Placement::default())?;
-        let mut results = producer::add(&self.connection, &[job]).await?;
-        let result = results
-            .pop()
-            .ok_or_else(|| Decoder("add_jobs").unexpected("an id"))?;
-        Ok(result?)
+        self.adds.add(job).await
     }
 
     /// Adds jobs in order; their ids. Each hundred are added in one step; if a later hundred
@@ -93,7 +92,7 @@ impl<T: Serialize> Queue<T> {
         let encode = |job| EncodedJob::new(&self.id, job, Placement::default());
         let jobs = jobs.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
         let mut ids = Vec::with_capacity(jobs.len());
-        for chunk in jobs.chunks(ADD_CHUNK) {
+        for chunk in jobs.chunks(MAX_JOBS) {
             let results = producer::add(&self.connection, chunk).await?;
             ids.extend(results.into_iter().collect::<Result<Vec<_>, _>>()?);
         }
@@ -106,6 +105,7 @@ impl<T> Queue<T> {
     pub fn new(connection: Connection, id: QueueId) -> Self {
         Self {
             keys: QueueKeys::new(&id),
+            adds: Arc::new(GroupCommit::new(connection.clone())),
             connection,
             id,
             finishes: Arc::default(),
