@@ -98,8 +98,8 @@ pub use reply::Reply;
 pub use scheduler::{JobTemplate, Schedule, ScheduledJob, Scheduler, SchedulerOptions};
 pub use state::{FinishedState, JobState};
 pub use worker::{
-    JobOutcome, LookAhead, RateLimit, StopReport, Worker, WorkerHandle, WorkerObserver,
-    WorkerSettings,
+    ConnectedWorker, JobOutcome, LookAhead, RateLimit, StopReport, Worker, WorkerHandle,
+    WorkerObserver, WorkerSettings,
 };
 
 #[cfg(test)]

@@ -157,6 +157,17 @@ impl Worker {
         processor: P,
         settings: WorkerSettings,
     ) -> Result<WorkerHandle, EngineError> {
+        let worker = Self::connect(connection, queue, processor, settings).await?;
+        Ok(worker.start())
+    }
+
+    /// Connects, and claims nothing yet.
+    pub async fn connect<P: Processor>(
+        connection: &ConnectionSettings,
+        queue: QueueId,
+        processor: P,
+        settings: WorkerSettings,
+    ) -> Result<ConnectedWorker<P>, EngineError> {
         let open_error = |error| EngineError::Start(Box::new(error));
         let commands = Connection::open(connection).await.map_err(open_error)?;
         slot::check(&commands, [&queue])?;
@@ -167,7 +178,42 @@ impl Worker {
         let keys = QueueKeys::new(&queue);
         let leases =
             LeaseKeeper::start(connection.clone(), keys.clone(), settings.lock_duration).await?;
+        Ok(ConnectedWorker {
+            queue,
+            keys,
+            commands,
+            blocking,
+            leases,
+            processor,
+            settings,
+        })
+    }
+}
 
+/// A worker that has all it needs and does not work yet.
+#[must_use = "it works once it is started"]
+pub struct ConnectedWorker<P> {
+    queue: QueueId,
+    keys: QueueKeys,
+    commands: Connection,
+    blocking: BlockingConnection,
+    leases: LeaseKeeper,
+    processor: P,
+    settings: WorkerSettings,
+}
+
+impl<P: Processor> ConnectedWorker<P> {
+    /// Starts to work.
+    pub fn start(self) -> WorkerHandle {
+        let Self {
+            queue,
+            keys,
+            commands,
+            blocking,
+            leases,
+            processor,
+            settings,
+        } = self;
         let stop = CancellationToken::new();
         let now = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -182,13 +228,13 @@ impl Worker {
         let runner = Runner::new(commands, keys, processor, settings, &leases);
         let main = tasks.spawn(runner.run(waker, leases, stop.clone(), now.clone()));
         tasks.close();
-        Ok(WorkerHandle {
+        WorkerHandle {
             queue,
             stop,
             now,
             main,
             tasks,
-        })
+        }
     }
 }
 
