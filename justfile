@@ -21,6 +21,10 @@ up *args:
 demo *args:
     scripts/up --demo {{ args }}
 
+# Measure the engine beside BullMQ's own clients and write docs/performance.md; `--quick` only tries it.
+bench *args:
+    scripts/bench {{ args }}
+
 # Format the code.
 fmt:
     cargo fmt --all
@@ -43,7 +47,7 @@ unused:
 
 # Lint the shell scripts.
 shell:
-    shellcheck -x scripts/up scripts/test scripts/valkey-image .ci/run scripts/lib/*.sh
+    shellcheck -x scripts/up scripts/test scripts/bench scripts/valkey-image .ci/run scripts/lib/*.sh
 
 # Look at the snapshots that changed, one by one (cargo install --locked cargo-insta).
 review:

@@ -13,15 +13,19 @@ ensure_interop() {
   ensure_browser
 }
 
-ensure_node() {
-  local folder
+ensure_npm() {
   if ! have npm && may_install; then
     case $(system) in
       debian) apt_install nodejs npm || true ;;
       macos) brew install --quiet node </dev/null || true ;;
     esac
   fi
-  have npm || fail "Node and npm are needed for the tests against BullMQ's own client: install them, then run this again."
+  have npm || fail "Node and npm are needed for BullMQ's own client: install them, then run this again."
+}
+
+ensure_node() {
+  local folder
+  ensure_npm
   for folder in node node5 board; do
     install_node_packages "$interop/$folder"
   done
@@ -33,7 +37,7 @@ install_node_packages() {
   if [ "$1/node_modules/.package-lock.json" -nt "$1/package-lock.json" ]; then
     return 0
   fi
-  say "Installing the Node packages of ${1#"$root"/}, which some tests work against."
+  say "Installing the Node packages of ${1#"$root"/}."
   (cd "$1" && npm ci --no-audit --no-fund --loglevel=error) ||
     fail "The Node packages could not be installed: see the messages above."
 }

@@ -4,7 +4,13 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use infra_redis::engine::Keep;
+/// Which completed jobs the worker keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    All,
+    None,
+    Newest(u32),
+}
 
 /// The settings of one run.
 #[derive(Debug, Clone, PartialEq)]

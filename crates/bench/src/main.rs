@@ -9,20 +9,26 @@
 )]
 
 mod cases;
+mod compare;
 mod environment;
+mod proxy;
 mod report;
 mod server;
 mod setup;
 mod tally;
+mod times;
 mod window;
 
 use std::io::Write;
+use std::net::TcpListener;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::Result;
-use clap::Parser;
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
 
 use cases::Case;
+use compare::Compare;
 use environment::Environment;
 
 /// Measures Bellwether's queue engine.
@@ -30,12 +36,38 @@ use environment::Environment;
 #[command(name = "bellwether-bench")]
 struct Arguments {
     #[command(subcommand)]
-    command: Case,
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Case(Case),
+    /// Compare the engine with BullMQ's own clients, on a server that is started for it
+    Compare(Compare),
+    /// Put a distance between a program and its server
+    Proxy {
+        /// Where to listen, as HOST:PORT
+        listen: String,
+        /// Where the server is, as HOST:PORT
+        target: String,
+        /// How long a round trip takes, in milliseconds
+        round_trip_ms: u64,
+    },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match measure(arguments.command) {
+    let result = match arguments.command {
+        Command::Case(case) => measure(case),
+        Command::Compare(compare) => compare.run(),
+        Command::Proxy {
+            listen,
+            target,
+            round_trip_ms,
+        } => forward(&listen, &target, Duration::from_millis(round_trip_ms)),
+    };
+    match result {
         Ok(code) => code,
         Err(error) => {
             eprintln!("bellwether-bench: {error:#}");
@@ -58,6 +90,13 @@ fn measure(case: Case) -> Result<ExitCode> {
         None => ExitCode::SUCCESS,
         Some(_) => ExitCode::FAILURE,
     })
+}
+
+fn forward(listen: &str, target: &str, round_trip: Duration) -> Result<ExitCode> {
+    let listener =
+        TcpListener::bind(listen).with_context(|| format!("nobody can listen at {listen}"))?;
+    proxy::serve(&listener, target, round_trip);
+    Ok(ExitCode::SUCCESS)
 }
 
 fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {

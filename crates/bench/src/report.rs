@@ -6,6 +6,8 @@ use crate::window::Measured;
 
 /// What a run found out.
 pub(crate) struct Report {
+    /// Who was measured.
+    pub(crate) program: &'static str,
     pub(crate) case: &'static str,
     /// Jobs in the window.
     pub(crate) jobs: usize,
@@ -25,7 +27,7 @@ impl Report {
         let scripts = measured.calls.iter().filter(|(name, _)| is_script(name));
         let scripts: u64 = scripts.map(|(_, calls)| calls).sum();
         let mut line = json!({
-            "impl": "bellwether",
+            "impl": self.program,
             "case": self.case,
             "jobs": self.jobs,
             "concurrency": concurrency,
@@ -78,6 +80,7 @@ mod tests {
     fn report(fault: Option<&str>) -> Report {
         let calls = [("evalsha", 20), ("hset", 100), ("zadd", 5)];
         Report {
+            program: "bellwether",
             case: "add",
             jobs: 100,
             measured: Measured {

@@ -92,12 +92,6 @@ impl Server {
         Ok(number(&info, "used_cpu_user")? + number(&info, "used_cpu_sys")?)
     }
 
-    /// Bytes of memory in use.
-    pub(crate) async fn memory(&mut self) -> Result<f64> {
-        let info = self.send(&["INFO", "memory"]).await?;
-        number(&info, "used_memory")
-    }
-
     /// Calls of each command since the counters were set back, those inside scripts included.
     pub(crate) async fn calls(&mut self) -> Result<BTreeMap<String, u64>> {
         let info = self.send(&["INFO", "commandstats"]).await?;
@@ -105,7 +99,8 @@ impl Server {
     }
 }
 
-fn number(info: &str, name: &str) -> Result<f64> {
+/// A number of what INFO tells.
+pub(crate) fn number(info: &str, name: &str) -> Result<f64> {
     info.lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
         .and_then(|value| value.trim().parse().ok())

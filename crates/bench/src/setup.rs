@@ -8,15 +8,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Result, ensure};
 use infra_redis::engine::{
     Claimed, ConnectedWorker, Connection, ConnectionSettings, JobContext, JobCounts, JobError,
-    JobOptions, NewJob, Processor, Queue, QueueId, Worker, WorkerHandle, WorkerSettings,
+    JobOptions, Keep, NewJob, Processor, Queue, QueueId, Worker, WorkerHandle, WorkerSettings,
 };
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use crate::environment::Environment;
+use crate::environment::{Environment, Keep as Kept};
 use crate::server::Server;
 use crate::tally::{Completions, Runs};
 use crate::window::Window;
+
+/// What the reports call this program.
+pub(crate) const PROGRAM: &str = "bellwether";
 
 /// The name of every job.
 pub(crate) const JOB: &str = "job";
@@ -189,7 +192,11 @@ fn worker_settings(
     );
     Ok(WorkerSettings {
         concurrency: environment.concurrency,
-        keep_completed: environment.keep,
+        keep_completed: match environment.keep {
+            Kept::All => Keep::All,
+            Kept::None => Keep::None,
+            Kept::Newest(count) => Keep::Newest(count),
+        },
         observer: Some(observer),
         ..WorkerSettings::default()
     })

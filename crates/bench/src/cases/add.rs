@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::report::Report;
-use crate::setup::Setup;
+use crate::setup::{PROGRAM, Setup};
 
 pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     let jobs = setup.environment.jobs;
@@ -13,6 +13,7 @@ pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     setup.add_all().await?;
     let measured = window.close(&mut setup.server).await?;
     Ok(Report {
+        program: PROGRAM,
         case: "add",
         jobs,
         measured,

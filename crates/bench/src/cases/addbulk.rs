@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::add::miscount;
 use crate::report::Report;
-use crate::setup::{Setup, join};
+use crate::setup::{PROGRAM, Setup, join};
 
 pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     let (jobs, chunk) = (setup.environment.jobs, setup.environment.chunk);
@@ -34,6 +34,7 @@ pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     join(lanes).await?;
     let measured = window.close(&mut setup.server).await?;
     Ok(Report {
+        program: PROGRAM,
         case: "addbulk",
         jobs,
         measured,

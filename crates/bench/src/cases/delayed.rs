@@ -9,7 +9,7 @@ use infra_redis::engine::JobOptions;
 use serde_json::json;
 
 use crate::report::{Report, rounded};
-use crate::setup::{Deed, Setup, unix_millis};
+use crate::setup::{Deed, PROGRAM, Setup, unix_millis};
 
 /// The window opens this long before they are due.
 const BEFORE: f64 = 20.0;
@@ -42,6 +42,7 @@ pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     worker.completions.reached().await;
     let measured = window.close(&mut setup.server).await?;
     Ok(Report {
+        program: PROGRAM,
         case: "delayed",
         jobs,
         measured,

@@ -9,8 +9,8 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::report::Report;
-use crate::setup::{Deed, JOB, Setup, join, unix_millis};
-use crate::tally::percentile;
+use crate::setup::{Deed, JOB, PROGRAM, Setup, join, unix_millis};
+use crate::times::percentile;
 
 /// The delay of the first one, so that all are added before.
 const FIRST: u64 = 500;
@@ -55,6 +55,7 @@ pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     let fault = worker.stop(jobs, 1).await;
     let late = late.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(Report {
+        program: PROGRAM,
         case: "delaylat",
         jobs,
         measured,

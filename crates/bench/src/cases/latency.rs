@@ -10,8 +10,8 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::report::Report;
-use crate::setup::{Deed, JOB, Setup, join};
-use crate::tally::{millis, percentile, warm};
+use crate::setup::{Deed, JOB, PROGRAM, Setup, join};
+use crate::times::{millis, percentile, warm};
 
 /// Which job started when, in order.
 type Starts = Arc<Mutex<Vec<(usize, Instant)>>>;
@@ -71,6 +71,7 @@ pub(super) async fn run(mut setup: Setup) -> Result<Report> {
         .collect();
     let (lags, started, completed) = (warm(lags), warm(started), warm(completed));
     Ok(Report {
+        program: PROGRAM,
         case: "latency",
         jobs,
         measured,

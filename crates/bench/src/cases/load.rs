@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::add::miscount;
 use crate::report::Report;
-use crate::setup::Setup;
+use crate::setup::{PROGRAM, Setup};
 
 pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     let jobs = setup.environment.jobs;
@@ -15,6 +15,7 @@ pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     setup.preload(jobs, |_| JobOptions::default()).await?;
     let measured = window.close(&mut setup.server).await?;
     Ok(Report {
+        program: PROGRAM,
         case: "load",
         jobs,
         measured,

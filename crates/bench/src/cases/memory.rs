@@ -1,11 +1,13 @@
 //! How many bytes of the server's memory a waiting and a completed job take.
 
 use anyhow::Result;
-use infra_redis::engine::{JobOptions, Keep};
+use infra_redis::engine::JobOptions;
 use serde_json::json;
 
+use crate::environment::Keep;
 use crate::report::Report;
-use crate::setup::{Deed, JOB, Setup};
+use crate::server::number;
+use crate::setup::{Deed, JOB, PROGRAM, Setup};
 
 pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     setup.environment.keep = Keep::All;
@@ -24,6 +26,7 @@ pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     let measured = window.close(&mut setup.server).await?;
     let each = |bytes: f64| ((bytes - empty) / jobs as f64).round();
     Ok(Report {
+        program: PROGRAM,
         case: "memory",
         jobs,
         measured,
@@ -42,5 +45,5 @@ async fn memory(setup: &mut Setup) -> Result<f64> {
         .server
         .send(&["XTRIM", &events, "MAXLEN", "0"])
         .await?;
-    setup.server.memory().await
+    number(&setup.server.send(&["INFO", "memory"]).await?, "used_memory")
 }

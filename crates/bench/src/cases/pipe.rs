@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::report::Report;
-use crate::setup::{Deed, Setup};
+use crate::setup::{Deed, PROGRAM, Setup};
 
 pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     let jobs = setup.environment.jobs;
@@ -15,6 +15,7 @@ pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     worker.completions.reached().await;
     let measured = window.close(&mut setup.server).await?;
     Ok(Report {
+        program: PROGRAM,
         case: "pipe",
         jobs,
         measured,

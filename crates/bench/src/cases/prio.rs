@@ -7,7 +7,7 @@ use infra_redis::engine::JobOptions;
 use serde_json::json;
 
 use crate::report::Report;
-use crate::setup::{Deed, Setup};
+use crate::setup::{Deed, PROGRAM, Setup};
 
 pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     let depth = setup.environment.depth;
@@ -22,6 +22,7 @@ pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     let mut extras = worker.completions.pace(start);
     extras["depth"] = json!(depth);
     Ok(Report {
+        program: PROGRAM,
         case: "prio",
         jobs,
         measured,
@@ -38,6 +39,7 @@ pub(super) async fn load(mut setup: Setup) -> Result<Report> {
     setup.preload(depth, prioritized).await?;
     let measured = window.close(&mut setup.server).await?;
     Ok(Report {
+        program: PROGRAM,
         case: "prioload",
         jobs: depth,
         measured,

@@ -6,7 +6,7 @@ use anyhow::Result;
 use infra_redis::engine::JobOptions;
 
 use crate::report::Report;
-use crate::setup::{Deed, Setup};
+use crate::setup::{Deed, PROGRAM, Setup};
 
 pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     let (jobs, work) = (setup.environment.jobs, setup.environment.work);
@@ -26,6 +26,7 @@ pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     worker.completions.reached().await;
     let measured = window.close(&mut setup.server).await?;
     Ok(Report {
+        program: PROGRAM,
         case: "process",
         jobs,
         measured,

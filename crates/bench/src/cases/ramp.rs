@@ -9,8 +9,8 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::report::Report;
-use crate::setup::{Deed, Setup};
-use crate::tally::millis;
+use crate::setup::{Deed, PROGRAM, Setup};
+use crate::times::millis;
 
 /// Jobs run longer than is waited for them, so that none makes room for another.
 const LONG: Duration = Duration::from_secs(120);
@@ -44,6 +44,7 @@ pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     let starts = starts.lock().unwrap_or_else(PoisonError::into_inner);
     let since = |at: &Instant| millis(at.duration_since(start));
     Ok(Report {
+        program: PROGRAM,
         case: "ramp",
         jobs: slots,
         measured,

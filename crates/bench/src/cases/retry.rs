@@ -5,7 +5,7 @@ use infra_redis::engine::{Backoff, JobOptions};
 use serde_json::json;
 
 use crate::report::Report;
-use crate::setup::{Deed, Setup};
+use crate::setup::{Deed, PROGRAM, Setup};
 
 const ATTEMPTS: u32 = 3;
 
@@ -31,6 +31,7 @@ pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     worker.completions.reached().await;
     let measured = window.close(&mut setup.server).await?;
     Ok(Report {
+        program: PROGRAM,
         case: "retry",
         jobs,
         measured,

@@ -1,0 +1,240 @@
+//! The tables, as they stand in `docs/performance.md`.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::program::Program;
+use super::results::{Results, Spread};
+use super::table::{Figure, Kind, Run, Table};
+
+const BEGIN: &str = "<!-- figures: written by `just bench` -->";
+const END: &str = "<!-- end of figures -->";
+
+/// All tables, and where and how they were measured.
+pub(super) fn render(table: &Table, results: &Results, about: &[String], rounds: u32) -> String {
+    let mut text = String::new();
+    for line in about {
+        text.push_str(&format_line(line));
+    }
+    text.push_str(&format_line(&format!(
+        "Medians of {rounds} rounds in which the programs took turns."
+    )));
+    text.push_str("\n### Goals\n\n");
+    text.push_str(
+        "| run | figure | official | measured | goal | floor | limit | verdict |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    for (run, figure) in figures(table) {
+        let reached = |program| results.reached(run, figure, program);
+        let ours = reached(Program::Ours);
+        let cells = [
+            run.title.clone(),
+            label(figure),
+            shown(reached(Program::Official)),
+            shown(ours),
+            number(figure.goal),
+            number(figure.floor),
+            shown(figure.limit),
+            verdict(figure, ours, results, run),
+        ];
+        text.push_str(&row(&cells));
+    }
+    text.push_str("\n### What was measured\n\n");
+    text.push_str(
+        "| run | program | jobs a second (range) | Valkey µs a job | client µs a job | calls a job \
+         | scripts a job | MB |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    for run in &table.runs {
+        for program in run.programs() {
+            text.push_str(&row(&measured(results, run, program)));
+        }
+    }
+    text
+}
+
+fn format_line(line: &str) -> String {
+    format!("- {line}\n")
+}
+
+fn measured(results: &Results, run: &Run, program: Program) -> [String; 8] {
+    let spread = |of: &str| results.spread(&run.id, program, of);
+    let median = |of: &str| shown(spread(of).map(|spread| spread.median));
+    // Seconds for ten thousand jobs are a hundred times the microseconds for one.
+    let micros = |of: &str| shown(spread(of).map(|spread| spread.median * 100.0));
+    [
+        run.title.clone(),
+        program.name().to_owned(),
+        spread("rate").map_or_else(|| "–".to_owned(), range),
+        micros("server_cpu_s_per_10k"),
+        micros("client_cpu_s_per_10k"),
+        median("server_calls_per_job"),
+        median("evalsha_per_job"),
+        median("rss_mb"),
+    ]
+}
+
+fn figures(table: &Table) -> impl Iterator<Item = (&Run, &Figure)> {
+    let each = |run| -> Vec<(&Run, &Figure)> { pairs(run) };
+    table.runs.iter().flat_map(each)
+}
+
+fn pairs(run: &Run) -> Vec<(&Run, &Figure)> {
+    run.figures.iter().map(|figure| (run, figure)).collect()
+}
+
+/// How many figures are below their floor or were not measured.
+pub(super) fn missed(table: &Table, results: &Results) -> usize {
+    let is_missed = |(run, figure): &(&Run, &Figure)| {
+        let reached = results.reached(run, figure, Program::Ours);
+        !reached.is_some_and(|reached| figure.reaches(reached, figure.floor))
+    };
+    figures(table).filter(is_missed).count()
+}
+
+fn label(figure: &Figure) -> String {
+    let of = match figure.of.as_str() {
+        "rate" => "jobs a second",
+        "steady_rate" => "jobs a second, second half",
+        "server_cpu_s_per_10k" => "Valkey CPU a job",
+        "client_cpu_s_per_10k" => "client CPU a job",
+        "server_calls_per_job" => "calls a job",
+        "evalsha_per_job" => "scripts a job",
+        "rss_mb" => "memory, MB",
+        "bytes_per_waiting" => "a waiting job",
+        "bytes_per_completed" => "a completed job",
+        "done_p50_ms" => "p50",
+        "done_p99_ms" => "p99",
+        "pickup_p50_ms" => "pick-up, p50",
+        "late_p50_ms" => "p50, ms",
+        "late_p99_ms" => "p99, ms",
+        "all_ms" => "all busy",
+        other => other,
+    };
+    match figure.kind {
+        Kind::Ratio => format!("{of} (Node = 1)"),
+        Kind::Value => of.to_owned(),
+        Kind::Share => format!("{of}, as a share of that at 0 ms"),
+        Kind::OfDistance => format!("{of}, as a share of outstanding / round trip"),
+        Kind::RoundTrips => format!("{of}, in round trips"),
+    }
+}
+
+fn verdict(figure: &Figure, reached: Option<f64>, results: &Results, run: &Run) -> String {
+    let Some(reached) = reached else {
+        let fault = results.faults().get(&(run.id.clone(), Program::Ours));
+        return match fault {
+            Some(fault) => format!("**not measured**: {fault}"),
+            None => "**not measured**".to_owned(),
+        };
+    };
+    if figure.reaches(reached, figure.goal) {
+        "goal reached".to_owned()
+    } else if figure.reaches(reached, figure.floor) {
+        "above the floor".to_owned()
+    } else {
+        "**below the floor**".to_owned()
+    }
+}
+
+fn row(cells: &[String]) -> String {
+    let cells: Vec<_> = cells.iter().map(|cell| cell.replace('|', "/")).collect();
+    format!("| {} |\n", cells.join(" | "))
+}
+
+fn range(spread: Spread) -> String {
+    let Spread {
+        median,
+        least,
+        most,
+    } = spread;
+    format!("{median:.0} ({least:.0} to {most:.0})")
+}
+
+fn shown(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), number)
+}
+
+/// As many places as tell something.
+fn number(value: f64) -> String {
+    let mut text = String::new();
+    let places = match value.abs() {
+        100.0.. => 0,
+        10.0.. => 1,
+        1.0.. => 2,
+        _ => 3,
+    };
+    write!(text, "{value:.places$}").expect("a text can always be written to");
+    if text.contains('.') {
+        text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
+    }
+    text
+}
+
+/// Writes the tables into a document, in place of those between its markers.
+pub(super) fn write(path: &Path, tables: &str) -> Result<()> {
+    let document = std::fs::read_to_string(path)
+        .with_context(|| format!("{} can't be read", path.display()))?;
+    let document = replaced(&document, tables)
+        .with_context(|| format!("{} has no lines `{BEGIN}` and `{END}`", path.display()))?;
+    std::fs::write(path, document).with_context(|| format!("{} can't be written", path.display()))
+}
+
+fn replaced(document: &str, tables: &str) -> Option<String> {
+    let (before, rest) = document.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!(
+        "{before}{BEGIN}\n\n{}\n\n{END}{after}",
+        tables.trim()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_tables_take_the_place_of_the_old_ones() {
+        let document = format!("a\n{BEGIN}\nold\n{END}\nb\n");
+        let new = replaced(&document, "new\n").unwrap();
+        assert_eq!(new, format!("a\n{BEGIN}\n\nnew\n\n{END}\nb\n"));
+        assert_eq!(replaced(&new, "new").unwrap(), new);
+        assert_eq!(replaced("no markers", "new"), None);
+    }
+
+    #[test]
+    fn goal_floor_and_measured_stand_side_by_side_with_a_verdict() {
+        let mut table = Table::read().unwrap();
+        table.keep_only("add-1").unwrap();
+        let mut results = Results::default();
+        results.add("add-1", Program::Node, json!({"rate": 1000}));
+        results.add("add-1", Program::Official, json!({"rate": 1100}));
+        results.add(
+            "add-1",
+            Program::Ours,
+            json!({"rate": 1200, "server_cpu_s_per_10k": 0.12}),
+        );
+        let text = render(&table, &results, &["a machine".to_owned()], 1);
+        let goal = "| add, 1 outstanding | jobs a second (Node = 1) | 1.1 | 1.2 | 1.25 | 1.15 | 1.3 \
+                    | above the floor |";
+        assert!(text.contains(goal), "{text}");
+        assert!(
+            text.contains("| ours | 1200 (1200 to 1200) | 12 |"),
+            "{text}"
+        );
+        assert_eq!(missed(&table, &results), 0);
+        results.add_fault("add-1", Program::Ours, "it fell over".to_owned());
+        let text = render(&table, &results, &[], 1);
+        assert!(text.contains("**not measured**: it fell over"), "{text}");
+        assert_eq!(missed(&table, &results), 1);
+    }
+
+    #[test]
+    fn numbers_have_as_many_places_as_tell_something() {
+        let shown = [0.0512, 1.25, 2.0, 15.04, 120.4].map(number);
+        assert_eq!(shown, ["0.051", "1.25", "2", "15", "120"]);
+    }
+}
