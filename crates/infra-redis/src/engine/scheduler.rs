@@ -4,6 +4,7 @@
 //! series goes on only while there are workers, and never piles up.
 
 mod cron;
+mod schedule;
 mod series;
 mod wire;
 
@@ -14,130 +15,27 @@ use serde::Serialize;
 
 use super::clock;
 use super::error::{EngineError, OptionError, ScriptError};
-use super::options::{JobOptions, millis};
+use super::options::JobOptions;
 use super::queue::Queue;
 use super::reply::Decoder;
 use super::scripts;
-use cron::Cron;
+use schedule::Kind;
+pub use schedule::Schedule;
 pub(crate) use series::{produce_next, rearm};
 pub use wire::Scheduler;
 use wire::{Iteration, Recurrence};
 
-/// When the jobs of a series are due.
-///
-/// ```
-/// use infra_redis::engine::Schedule;
-/// use std::time::Duration;
-///
-/// let heartbeat = Schedule::every(Duration::from_secs(30))?;
-/// let report = Schedule::cron("0 7 * * MON-FRI", Some("Europe/Berlin"))?;
-/// assert!(Schedule::cron("0 0 30 2 *", None).is_err());
-/// # Ok::<(), infra_redis::engine::OptionError>(())
-/// ```
-#[derive(Debug, Clone)]
-pub struct Schedule(Kind);
-
-#[derive(Debug, Clone)]
-enum Kind {
-    Every {
-        millis: u64,
-        offset: Option<u64>,
-    },
-    Cron {
-        pattern: String,
-        zone: Option<String>,
-        cron: Box<Cron>,
-    },
-}
-
-impl Schedule {
-    /// At an interval of whole milliseconds; the first job is due at once.
-    pub fn every(interval: Duration) -> Result<Self, OptionError> {
-        Self::at_interval(interval, None)
-    }
-
-    /// At an interval, counted from `offset` after the start of 1970; the first job is due when
-    /// that next comes round.
-    pub fn every_with_offset(interval: Duration, offset: Duration) -> Result<Self, OptionError> {
-        Self::at_interval(interval, Some(offset))
-    }
-
-    fn at_interval(interval: Duration, offset: Option<Duration>) -> Result<Self, OptionError> {
-        let (every, offset) = (millis(interval), offset.map(millis));
-        if every == 0 {
-            return Err(OptionError::new("every", "must be at least a millisecond"));
-        }
-        if offset.is_some_and(|offset| offset >= every) {
-            let reason = "must be shorter than the interval";
-            return Err(OptionError::new("offset", reason));
-        }
-        Ok(Self(Kind::Every {
-            millis: every,
-            offset,
-        }))
-    }
-
-    /// At the times of a cron pattern: minute, hour, day of month, month and day of week, with
-    /// seconds in front if there are six fields. It may have names, ranges, steps, lists, `?`, `L`
-    /// and `#`, or be a nickname such as `@daily`. The clock is that of `time_zone`, such as
-    /// `Europe/Berlin`, or UTC.
-    ///
-    /// A pattern that never comes true is refused.
-    pub fn cron(pattern: &str, time_zone: Option<&str>) -> Result<Self, OptionError> {
-        let cron = Cron::parse(pattern, time_zone)?;
-        if cron.next_after(clock::now()).is_none() {
-            return Err(OptionError::new("pattern", "never comes true"));
-        }
-        Ok(Self(Kind::Cron {
-            pattern: pattern.to_owned(),
-            zone: time_zone.map(str::to_owned),
-            cron: Box::new(cron),
-        }))
-    }
-
-    /// At an interval or at the times of a pattern, whichever is given; for callers that pass on
-    /// what others chose. The arguments are those of [`every_with_offset`](Self::every_with_offset)
-    /// and [`cron`](Self::cron).
-    pub fn from_options(
-        every: Option<Duration>,
-        offset: Option<Duration>,
-        pattern: Option<&str>,
-        time_zone: Option<&str>,
-    ) -> Result<Self, OptionError> {
-        match (every, pattern) {
-            (None, None) => Err(OptionError::new(
-                "schedule",
-                "Either .pattern or .every options must be defined for this repeatable job",
-            )),
-            (Some(_), Some(_)) => Err(OptionError::new(
-                "schedule",
-                "Both .pattern and .every options are defined for this repeatable job",
-            )),
-            (Some(every), None) => Self::at_interval(every, offset),
-            (None, Some(pattern)) => Self::cron(pattern, time_zone),
-        }
-    }
-
-    /// The first time after `unix_millis` at which a job would be due, in Unix milliseconds. For an
-    /// interval this counts from its offset; a series that has begun counts from its first job.
-    pub fn next_after(&self, unix_millis: u64) -> Option<u64> {
-        match &self.0 {
-            Kind::Every { millis, offset } => {
-                let offset = offset.unwrap_or(0);
-                let rounds = unix_millis
-                    .checked_sub(offset)
-                    .map_or(0, |past| past / millis + 1);
-                rounds.checked_mul(*millis)?.checked_add(offset)
-            }
-            Kind::Cron { cron, .. } => cron.next_after(unix_millis),
-        }
-    }
-}
-
 /// The bounds of a series. The default has none.
+///
+/// ```
+/// use infra_redis::engine::SchedulerOptions;
+///
+/// let a_week = SchedulerOptions { limit: Some(7), ..SchedulerOptions::default() };
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SchedulerOptions {
-    /// How many jobs the series has; at least 1. Changing a scheduler begins a new count.
+    /// How many jobs the series has; at least 1, and any number if absent. Changing a scheduler
+    /// begins a new count.
     pub limit: Option<u32>,
     /// The series begins then, in Unix milliseconds: at an interval with a job at that time, with a
     /// pattern with the first time after it.
@@ -169,6 +67,16 @@ impl SchedulerOptions {
 }
 
 /// What the jobs of a series are.
+///
+/// ```
+/// use infra_redis::engine::{JobOptions, JobTemplate};
+///
+/// let report = JobTemplate {
+///     name: "report".to_owned(),
+///     data: 7,
+///     options: JobOptions { attempts: 3, ..JobOptions::default() },
+/// };
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobTemplate<T> {
     /// The kind of job.
@@ -199,17 +107,36 @@ impl<T> JobTemplate<T> {
 }
 
 /// The job that a scheduler has ahead of it.
+///
+/// ```
+/// use infra_redis::engine::ScheduledJob;
+/// use std::time::Duration;
+///
+/// let next = ScheduledJob {
+///     id: "repeat:daily:1795507964676".to_owned(),
+///     delay: Duration::from_secs(90),
+/// };
+/// assert!(next.id.starts_with("repeat:daily:"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduledJob {
     /// `repeat:<scheduler>:<Unix milliseconds>`.
     pub id: String,
-    /// How long until it is due.
+    /// How long until it is due, in whole milliseconds; 0 if it is.
     pub delay: Duration,
 }
 
 impl<T: Serialize> Queue<T> {
     /// Sets a scheduler up, or changes the one with this id, whose job ahead is replaced. One that
     /// keeps its interval keeps the time of that job.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Option`] if the id is empty, if the bounds leave no job or contradict each other,
+    /// or if the template has options that a series can't have; [`EngineError::Data`] if its data has
+    /// no JSON form. [`ScriptError::SchedulerIdCollision`] or [`ScriptError::SchedulerSlotsBusy`] if
+    /// jobs have the ids of the next ones. Besides, those of every call, see
+    /// [`EngineError`](crate::engine::EngineError).
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, JobOptions, JobTemplate, Queue, Schedule, SchedulerOptions};
@@ -300,6 +227,18 @@ impl<T: Serialize> Queue<T> {
 impl<T> Queue<T> {
     /// Ends a series; whether there was one. Its job ahead is removed if it is still delayed, and
     /// worked if it is due.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let was_there = queue.remove_scheduler("daily").await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn remove_scheduler(&self, id: &str) -> Result<bool, EngineError> {
         let args = [id.to_owned()];
         let reply = scripts::REMOVE_SCHEDULER.call(&self.connection, &self.keys, args);
@@ -309,6 +248,20 @@ impl<T> Queue<T> {
     /// The schedulers at these places in the order of their next jobs, the earliest first.
     ///
     /// Repeatable jobs of 5.x are among them if they are stored as schedulers are.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// for scheduler in queue.schedulers(0..100).await? {
+    ///     tracing::info!("{} is due next at {}", scheduler.id, scheduler.next);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn schedulers(&self, range: Range<u64>) -> Result<Vec<Scheduler>, EngineError> {
         let Some(last) = range.end.checked_sub(1).filter(|last| *last >= range.start) else {
             return Ok(Vec::new());
@@ -317,7 +270,21 @@ impl<T> Queue<T> {
             .await
     }
 
-    /// The scheduler with this id.
+    /// The scheduler with this id; absent if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// if let Some(daily) = queue.scheduler("daily").await? {
+    ///     tracing::info!("it has made {:?} jobs", daily.iterations);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn scheduler(&self, id: &str) -> Result<Option<Scheduler>, EngineError> {
         let found = self.read_schedulers([String::new(), id.to_owned()]).await?;
         Ok(found.into_iter().next())
@@ -340,41 +307,6 @@ impl<T> Queue<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_makes_no_series_is_refused_with_the_option_at_fault() {
-        let second = Duration::from_secs(1);
-        let error = |schedule: Result<Schedule, OptionError>| schedule.unwrap_err().to_string();
-        assert_eq!(
-            error(Schedule::every(Duration::from_micros(900))),
-            "every: must be at least a millisecond"
-        );
-        assert_eq!(
-            error(Schedule::every_with_offset(second, second)),
-            "offset: must be shorter than the interval"
-        );
-        assert_eq!(
-            error(Schedule::cron("0 0 30 2 *", None)),
-            "pattern: never comes true"
-        );
-        assert_eq!(
-            error(Schedule::cron("* * * * *", Some("Nowhere/Else"))),
-            "time zone: `Nowhere/Else` is not a known time zone"
-        );
-        assert_eq!(
-            error(Schedule::from_options(None, None, None, None)),
-            "schedule: Either .pattern or .every options must be defined for this repeatable job"
-        );
-        assert_eq!(
-            error(Schedule::from_options(
-                Some(second),
-                None,
-                Some("* * * * *"),
-                None
-            )),
-            "schedule: Both .pattern and .every options are defined for this repeatable job"
-        );
-    }
 
     #[test]
     fn bounds_that_leave_no_job_are_refused() {
@@ -402,13 +334,5 @@ mod tests {
             }),
             "immediately: Both .immediately and .startDate options are defined for this repeatable job"
         );
-    }
-
-    #[test]
-    fn the_next_time_of_an_interval_counts_from_its_offset() {
-        let ten = Duration::from_millis(10);
-        let schedule = Schedule::every_with_offset(ten, Duration::from_millis(3)).unwrap();
-        let next = [0, 2, 3, 4, 13].map(|after| schedule.next_after(after).unwrap());
-        assert_eq!(next, [3, 3, 13, 13, 23]);
     }
 }

@@ -6,8 +6,9 @@ use chrono::DateTime;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::SchedulerOptions;
 use super::cron::Cron;
-use super::{Kind, Schedule, SchedulerOptions};
+use super::schedule::{Kind, Schedule};
 use crate::engine::error::{EngineError, OptionError};
 use crate::engine::options::{JobOptions, WireOptions};
 
@@ -15,6 +16,19 @@ use crate::engine::options::{JobOptions, WireOptions};
 const OWN_OPTIONS: [&str; 5] = ["jobId", "delay", "timestamp", "prevMillis", "repeatJobKey"];
 
 /// A job scheduler, as it stands in Valkey.
+///
+/// ```
+/// use infra_redis::engine::Scheduler;
+///
+/// /// What a person reads about when its jobs come.
+/// fn recurrence(scheduler: &Scheduler) -> String {
+///     match (&scheduler.pattern, scheduler.every) {
+///         (Some(pattern), _) => pattern.clone(),
+///         (None, Some(millis)) => format!("every {millis} ms"),
+///         (None, None) => "never".to_owned(),
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Scheduler {
     /// Identifies the scheduler within its queue.
@@ -27,13 +41,13 @@ pub struct Scheduler {
     pub every: Option<u64>,
     /// The time zone of the pattern; UTC if absent.
     pub time_zone: Option<String>,
-    /// How many jobs the series has.
+    /// How many jobs the series has; any number if absent.
     pub limit: Option<u64>,
-    /// When the series begins, in Unix milliseconds.
+    /// When the series begins, in Unix milliseconds; at once if absent.
     pub start: Option<u64>,
-    /// When the series ends, in Unix milliseconds.
+    /// When the series ends, in Unix milliseconds; never if absent.
     pub end: Option<u64>,
-    /// How far its jobs are after whole intervals, in milliseconds.
+    /// How far its jobs are after whole intervals, in milliseconds; absent with a pattern.
     pub offset: Option<u64>,
     /// How many jobs it has made; absent for repeatable jobs of 5.x.
     pub iterations: Option<u64>,
