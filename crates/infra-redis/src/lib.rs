@@ -3,6 +3,14 @@
 //! [`engine`] is the queue engine: it knows nothing of Bellwether and can be used alone, with job
 //! types of one's own. [`publisher`] and [`consumer`] carry domain events over it.
 
+// The engine's callers decide by its errors, so each fallible function says when it fails.
+#![warn(clippy::missing_errors_doc)]
+
 pub mod consumer;
 pub mod engine;
 pub mod publisher;
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

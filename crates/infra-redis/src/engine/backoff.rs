@@ -5,6 +5,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// The wait before the next attempt, from the number of attempts made so far.
+///
+/// ```
+/// use infra_redis::engine::Backoff;
+/// use std::time::Duration;
+///
+/// let backoff = Backoff::exponential(Duration::from_secs(2));
+/// let waits: Vec<_> = (1..=4).filter_map(|made| backoff.delay(made, 0.0)).map(|wait| wait.as_secs()).collect();
+/// assert_eq!(waits, [2, 4, 8, 16]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Wire", into = "Written")]
 pub struct Backoff {
@@ -21,6 +30,14 @@ enum Kind {
 }
 
 /// Why a backoff can't be used.
+///
+/// ```
+/// use infra_redis::engine::{Backoff, BackoffError};
+/// use std::time::Duration;
+///
+/// let backoff = Backoff::fixed(Duration::from_secs(1));
+/// assert_eq!(backoff.with_jitter(1.5), Err(BackoffError::Jitter));
+/// ```
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum BackoffError {
     /// Jitter is a share of the delay.
@@ -30,10 +47,39 @@ pub enum BackoffError {
 
 /// A worker's own strategies: how long jobs wait whose backoff is neither fixed nor exponential.
 ///
-/// Any `Fn(&FailedAttempt<'_>) -> Option<Duration>` is one.
+/// Any `Fn(&FailedAttempt<'_>) -> Option<Duration>` is one:
+///
+/// ```
+/// use infra_redis::engine::{FailedAttempt, WorkerSettings};
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// // Each wait is longer than the one before by the delay that the job was added with.
+/// let linear = |attempt: &FailedAttempt<'_>| {
+///     (attempt.attempt < 5).then(|| attempt.base * attempt.attempt)
+/// };
+/// let settings = WorkerSettings {
+///     backoff: Some(Arc::new(linear)),
+///     ..WorkerSettings::default()
+/// };
+/// # assert!(settings.backoff.is_some());
+/// ```
 pub trait BackoffStrategy: Send + Sync {
     /// The wait before the next attempt, in whole milliseconds; absent if there must be none, and
     /// the job fails for good.
+    ///
+    /// ```
+    /// use infra_redis::engine::{BackoffStrategy, FailedAttempt};
+    /// use std::time::Duration;
+    ///
+    /// struct GiveUp;
+    ///
+    /// impl BackoffStrategy for GiveUp {
+    ///     fn delay(&self, _attempt: &FailedAttempt<'_>) -> Option<Duration> {
+    ///         None
+    ///     }
+    /// }
+    /// ```
     fn delay(&self, attempt: &FailedAttempt<'_>) -> Option<Duration>;
 }
 
@@ -47,6 +93,16 @@ where
 }
 
 /// An attempt that failed, as a [`BackoffStrategy`] is told of it.
+///
+/// ```
+/// use infra_redis::engine::FailedAttempt;
+/// use std::time::Duration;
+///
+/// fn is_worth_another(attempt: &FailedAttempt<'_>) -> Option<Duration> {
+///     (attempt.reason != "gone").then_some(attempt.base)
+/// }
+/// # let _: fn(&FailedAttempt<'_>) -> Option<Duration> = is_worth_another;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FailedAttempt<'a> {
     /// The strategy that the job was added with.
@@ -66,7 +122,14 @@ pub struct FailedAttempt<'a> {
 }
 
 impl Backoff {
-    /// Always the same wait.
+    /// Always the same wait, of whole milliseconds and at most ten years.
+    ///
+    /// ```
+    /// # use infra_redis::engine::Backoff;
+    /// # use std::time::Duration;
+    /// let backoff = Backoff::fixed(Duration::from_millis(500));
+    /// assert_eq!(backoff.delay(7, 0.0), Duration::from_millis(500));
+    /// ```
     pub fn fixed(delay: Duration) -> Self {
         Self {
             kind: Kind::Fixed,
@@ -76,7 +139,14 @@ impl Backoff {
     }
 
     /// A wait that a strategy of the worker's own decides; see [`BackoffStrategy`]. `delay` is
-    /// told to it. On a worker without strategies the job fails for good.
+    /// told to it, in whole milliseconds. On a worker without strategies the job fails for good.
+    ///
+    /// ```
+    /// # use infra_redis::engine::Backoff;
+    /// # use std::time::Duration;
+    /// let backoff = Backoff::named("next-business-day", Duration::ZERO);
+    /// assert_eq!(backoff.delay(1, 0.0), None);
+    /// ```
     pub fn named(strategy: impl Into<String>, delay: Duration) -> Self {
         let kind = match strategy.into() {
             name if name == "fixed" => Kind::Fixed,
@@ -90,7 +160,15 @@ impl Backoff {
         }
     }
 
-    /// A wait that doubles with each attempt.
+    /// A wait that begins at `delay`, of whole milliseconds, and doubles with each attempt, up to
+    /// ten years.
+    ///
+    /// ```
+    /// # use infra_redis::engine::Backoff;
+    /// # use std::time::Duration;
+    /// let backoff = Backoff::exponential(Duration::from_secs(1));
+    /// assert_eq!(backoff.delay(3, 0.0), Some(Duration::from_secs(4)));
+    /// ```
     pub fn exponential(delay: Duration) -> Self {
         Self {
             kind: Kind::Exponential,
@@ -101,6 +179,20 @@ impl Backoff {
 
     /// Takes up to this share (0 to 1) off each wait, at random, so that jobs that failed together
     /// do not come back together.
+    ///
+    /// # Errors
+    ///
+    /// [`BackoffError::Jitter`] if the share is not from 0 to 1.
+    ///
+    ///
+    /// ```
+    /// # use infra_redis::engine::Backoff;
+    /// # use std::time::Duration;
+    /// let backoff = Backoff::fixed(Duration::from_secs(10)).with_jitter(0.5)?;
+    /// assert_eq!(backoff.delay(1, 0.0), Duration::from_secs(5));
+    /// assert_eq!(backoff.delay(1, 0.5), Duration::from_millis(7500));
+    /// # Ok::<(), infra_redis::engine::BackoffError>(())
+    /// ```
     pub fn with_jitter(self, jitter: f64) -> Result<Self, BackoffError> {
         if (0.0..=1.0).contains(&jitter) {
             Ok(Self { jitter, ..self })
@@ -111,6 +203,13 @@ impl Backoff {
 
     /// The strategy of the worker's own that decides, and the delay it is told; absent if the wait
     /// is fixed or exponential.
+    ///
+    /// ```
+    /// # use infra_redis::engine::Backoff;
+    /// # use std::time::Duration;
+    /// let backoff = Backoff::named("next-business-day", Duration::ZERO);
+    /// assert_eq!(backoff.strategy(), Some(("next-business-day", Duration::ZERO)));
+    /// ```
     pub fn strategy(&self) -> Option<(&str, Duration)> {
         match &self.kind {
             Kind::Named(name) => Some((name, self.delay)),
@@ -118,8 +217,18 @@ impl Backoff {
         }
     }
 
-    /// The wait after the `attempts_made`th attempt failed; absent if a strategy of the worker's
-    /// own decides it. `random` is from 0 up to 1.
+    /// The wait after the `attempts_made`th attempt failed, counted from 1, at most ten years; absent if
+    /// a strategy of the worker's own decides it.
+    ///
+    /// `random` is from 0 up to 1 and decides how much of the jitter is taken off: all of it at 0.
+    ///
+    /// ```
+    /// # use infra_redis::engine::Backoff;
+    /// # use std::time::Duration;
+    /// let backoff = Backoff::exponential(Duration::from_secs(1)).with_jitter(0.2)?;
+    /// assert_eq!(backoff.delay(2, 0.0), Some(Duration::from_millis(1600)));
+    /// # Ok::<(), infra_redis::engine::BackoffError>(())
+    /// ```
     pub fn delay(&self, attempts_made: u32, random: f64) -> Option<Duration> {
         let factor = match self.kind {
             Kind::Fixed => 1,

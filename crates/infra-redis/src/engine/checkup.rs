@@ -22,6 +22,17 @@ const SCHEDULER_PAGE: u64 = 100;
 const HOMELESS_PAGE: usize = 20;
 
 /// Something that is wrong with a queue's data.
+///
+/// ```
+/// use infra_redis::engine::Fault;
+///
+/// /// Faults whose repair makes a job run that may have had effects already.
+/// fn needs_a_look(fault: &Fault) -> bool {
+///     matches!(fault, Fault::JobWithoutState { .. } | Fault::ActiveWithoutLock { .. })
+/// }
+///
+/// assert!(!needs_a_look(&Fault::LeftInPaused { count: 3 }));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// A state holds the id of a job that is not stored.
@@ -59,6 +70,20 @@ impl<T> Queue<T> {
     ///
     /// A thousand ids are looked at in one step; then all keys of the database, also in steps. What
     /// moves meanwhile is not mistaken for a fault.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// for fault in queue.find_faults().await? {
+    ///     tracing::warn!(?fault, "the queue is not as it should be");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn find_faults(&self) -> Result<Vec<Fault>, EngineError> {
         let mut faults = Vec::new();
         let mut known = HashSet::new();
@@ -79,6 +104,21 @@ impl<T> Queue<T> {
     /// finished ones, to those that wait for children or for their time, or to the ready ones. An
     /// active job that nobody holds waits again, as a stalled one. A scheduler gets its next job.
     /// Jobs left in `paused` wait with the others, before them.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// for fault in queue.find_faults().await? {
+    ///     let is_right = queue.repair(&fault).await?;
+    ///     tracing::info!(?fault, is_right, "repaired");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn repair(&self, fault: &Fault) -> Result<bool, EngineError> {
         let (wrong, id, place) = match fault {
             Fault::IdWithoutJob { id, place } => ("missing", id, *place),

@@ -38,6 +38,14 @@ const MAX_WAITING_COMMANDS: usize = 10_000;
 const READ_ATTEMPTS: u32 = 3;
 
 /// Where a Valkey server is.
+///
+/// ```
+/// use infra_redis::engine::ConnectionSettings;
+///
+/// let settings = ConnectionSettings::parse("redis://bellwether:secret@valkey.internal:6379/0")?;
+/// assert!(!format!("{settings:?}").contains("secret"));
+/// # Ok::<(), infra_redis::engine::ConnectError>(())
+/// ```
 #[derive(Clone)]
 pub struct ConnectionSettings {
     config: Config,
@@ -46,6 +54,17 @@ pub struct ConnectionSettings {
 
 impl ConnectionSettings {
     /// Reads `redis://[user:password@]host[:port][/database]`; `valkey://` is the same.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::Url`] if it is no such address. The error shows no password.
+    ///
+    ///
+    /// ```
+    /// # use infra_redis::engine::ConnectionSettings;
+    /// assert!(ConnectionSettings::parse("valkey://localhost").is_ok());
+    /// assert!(ConnectionSettings::parse("rediss://localhost").is_err(), "there is no TLS");
+    /// ```
     pub fn parse(url: &str) -> Result<Self, ConnectError> {
         let address = without_password(url);
         let error = |reason: &str| ConnectError::Url {
@@ -130,6 +149,17 @@ impl fmt::Debug for ConnectionSettings {
 /// A connection for commands that many tasks share; what they send is pipelined.
 ///
 /// It reconnects by itself, for as long as it takes; commands fail meanwhile.
+///
+/// ```no_run
+/// use infra_redis::engine::{Connection, ConnectionSettings, Queue, QueueId};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let settings = ConnectionSettings::parse("redis://127.0.0.1:6379")?;
+/// let connection = Connection::open(&settings).await?;
+/// let letters = Queue::<String>::new(connection.clone(), QueueId::parse("bull", "letters")?);
+/// let numbers = Queue::<u32>::new(connection, QueueId::parse("bull", "numbers")?);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Connection {
     client: Client,
@@ -138,7 +168,20 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects; fails if no server answers.
+    /// Connects, for up to 10 seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::Unreachable`] if no server answers there, or if it refuses the password.
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{ConnectError, Connection, ConnectionSettings};
+    /// # async fn example() -> Result<(), ConnectError> {
+    /// let settings = ConnectionSettings::parse("redis://127.0.0.1:6379")?;
+    /// let connection = Connection::open(&settings).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn open(settings: &ConnectionSettings) -> Result<Self, ConnectError> {
         let client = settings.open().await?;
         let mut connection = Self {
@@ -167,6 +210,21 @@ impl Connection {
     }
 
     /// Sends a command that does no harm when it is sent twice, as it is when an answer is lost.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{Connection, EngineError, Reply};
+    /// # async fn example(connection: Connection) -> Result<(), EngineError> {
+    /// let reply = connection.command("LLEN", vec!["bull:letters:wait".to_owned()]).await?;
+    /// if let Reply::Int(waiting) = reply {
+    ///     tracing::info!("{waiting} letters wait");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn command(
         &self,
         name: &'static str,
@@ -191,6 +249,18 @@ impl Connection {
     }
 
     /// Whether the server answers.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{Connection, EngineError};
+    /// # async fn example(connection: Connection) -> Result<(), EngineError> {
+    /// let is_ready = connection.ping().await.is_ok();
+    /// # Ok(()) }
+    /// ```
     pub async fn ping(&self) -> Result<(), EngineError> {
         let command = CustomCommand::new_static("PING", ClusterHash::Random, false);
         self.send(command, "PING", Vec::new(), 1).await.map(drop)

@@ -12,6 +12,20 @@ const STEP: &str = "1000";
 ///
 /// Looks at every key of the database, a thousand in one step. A queue that is made or removed
 /// meanwhile may be found or not.
+///
+/// # Errors
+///
+/// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+///
+///
+/// ```no_run
+/// # use infra_redis::engine::{Connection, EngineError, QueueId, find_queues};
+/// # async fn example(connection: Connection) -> Result<(), EngineError> {
+/// for queue in find_queues(&connection, "bull").await? {
+///     tracing::info!("there is {}", queue.name());
+/// }
+/// # Ok(()) }
+/// ```
 pub async fn find_queues(
     connection: &Connection,
     prefix: &str,

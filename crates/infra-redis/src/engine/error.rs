@@ -3,6 +3,17 @@
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a connection could not be made.
+///
+/// ```
+/// use infra_redis::engine::{ConnectError, ConnectionSettings};
+///
+/// let error = ConnectionSettings::parse("http://localhost").unwrap_err();
+/// assert!(matches!(error, ConnectError::Url { .. }));
+/// assert_eq!(
+///     error.to_string(),
+///     "`http://localhost` is not the URL of a Valkey server: expected redis://HOST:PORT"
+/// );
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The text is not an address of a Valkey server.
@@ -24,6 +35,14 @@ pub enum ConnectError {
 }
 
 /// An option that can't be used, refused before anything is sent.
+///
+/// ```
+/// use infra_redis::engine::JobId;
+///
+/// let error = JobId::parse("17").unwrap_err();
+/// assert_eq!(error.option, "job id");
+/// assert_eq!(error.to_string(), "job id: Custom Id cannot be integers");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{option}: {reason}")]
 pub struct OptionError {
@@ -43,6 +62,24 @@ impl OptionError {
 }
 
 /// Why an operation of the engine failed.
+///
+/// Every call to Valkey may fail with [`Unavailable`](Self::Unavailable) if it can't be reached or
+/// does not answer within 5 seconds, with [`Refused`](Self::Refused) if it answers with an error,
+/// such as a missing permission, and with [`Reply`](Self::Reply) if the answer makes no sense. An
+/// operation's own docs name what it may fail with besides.
+///
+/// ```no_run
+/// use infra_redis::engine::{EngineError, Queue, ScriptError};
+///
+/// /// Whether the job runs now; a job that is not delayed did so anyway.
+/// async fn hurry(queue: &Queue<u32>, id: &str) -> Result<bool, EngineError> {
+///     match queue.promote(id).await {
+///         Ok(()) => Ok(true),
+///         Err(EngineError::Script(ScriptError::NotInState { .. })) => Ok(false),
+///         Err(error) => Err(error),
+///     }
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// See [`OptionError`]; nothing was sent.
@@ -103,9 +140,19 @@ impl EngineError {
 }
 
 /// An operation that was refused because of what stands in Valkey. The texts are BullMQ's.
+///
+/// ```
+/// use infra_redis::engine::ScriptError;
+///
+/// let error = ScriptError::Locked { id: "17".to_owned() };
+/// assert_eq!(
+///     error.to_string(),
+///     "Job 17 could not be removed because it is locked by another worker"
+/// );
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScriptError {
-    /// Code -1.
+    /// There is no such job. Code -1.
     #[error("Missing key for job {id}. {operation}")]
     JobMissing {
         /// The job.
@@ -113,7 +160,7 @@ pub enum ScriptError {
         /// What was tried.
         operation: &'static str,
     },
-    /// Code -2.
+    /// No worker holds the job, or not any more. Code -2.
     #[error("Missing lock for job {id}. {operation}")]
     LockMissing {
         /// The job.
@@ -121,7 +168,7 @@ pub enum ScriptError {
         /// What was tried.
         operation: &'static str,
     },
-    /// Code -3.
+    /// The job is in another state than the operation needs. Code -3.
     #[error("Job {id} is not in the {state} state. {operation}")]
     NotInState {
         /// The job.
@@ -131,7 +178,7 @@ pub enum ScriptError {
         /// What was tried.
         operation: &'static str,
     },
-    /// Code -4.
+    /// The job has children that have not ended. Code -4.
     #[error("Job {id} has pending dependencies. {operation}")]
     PendingChildren {
         /// The job.
@@ -139,7 +186,7 @@ pub enum ScriptError {
         /// What was tried.
         operation: &'static str,
     },
-    /// Code -5.
+    /// There is no such parent. Code -5.
     #[error("Missing key for parent job {parent}. {operation}")]
     ParentMissing {
         /// The parent's key.
@@ -147,7 +194,7 @@ pub enum ScriptError {
         /// What was tried.
         operation: &'static str,
     },
-    /// Code -6.
+    /// Another worker holds the job. Code -6.
     #[error("Lock mismatch for job {id}. Cmd {operation} from {state}")]
     LockMismatch {
         /// The job.
@@ -157,7 +204,7 @@ pub enum ScriptError {
         /// What was tried.
         operation: &'static str,
     },
-    /// Code -7.
+    /// The job is the child of another parent, which still exists. Code -7.
     #[error("The parent job {parent} cannot be replaced. {operation}")]
     ParentCannotBeReplaced {
         /// The parent's key.
@@ -165,7 +212,7 @@ pub enum ScriptError {
         /// What was tried.
         operation: &'static str,
     },
-    /// Code -8.
+    /// The job is the one that a scheduler has ahead. Code -8.
     #[error("Job {id} belongs to a job scheduler and cannot be removed directly. {operation}")]
     BelongsToScheduler {
         /// The job.
@@ -173,7 +220,7 @@ pub enum ScriptError {
         /// What was tried.
         operation: &'static str,
     },
-    /// Code -9.
+    /// A child has failed whose failure keeps the job from completing. Code -9.
     #[error("Cannot complete job {id} because it has at least one failed child. {operation}")]
     FailedChildren {
         /// The job.
@@ -181,13 +228,13 @@ pub enum ScriptError {
         /// What was tried.
         operation: &'static str,
     },
-    /// Code -10.
+    /// A job has the id that the scheduler's next one would get. Code -10.
     #[error("Cannot create job scheduler iteration - job ID already exists. {operation}")]
     SchedulerIdCollision {
         /// What was tried.
         operation: &'static str,
     },
-    /// Code -11.
+    /// Jobs have the ids that the scheduler's next one and the one after it would get. Code -11.
     #[error(
         "Cannot create job scheduler iteration - current and next time slots already have jobs. \
          {operation}"

@@ -29,6 +29,19 @@ use reader::Reader;
 const BUFFER: usize = 256;
 
 /// Where to start reading.
+///
+/// ```
+/// use infra_redis::engine::{CursorError, ReadFrom};
+///
+/// /// Goes on behind what was read last, or starts with what is still kept.
+/// fn begin(stored: Option<&str>) -> Result<ReadFrom, CursorError> {
+///     stored.map_or(Ok(ReadFrom::Start), |text| text.parse().map(ReadFrom::After))
+/// }
+///
+/// assert_eq!(begin(None)?, ReadFrom::Start);
+/// assert_eq!(begin(Some("1795507964676-0"))?, ReadFrom::After("1795507964676-0".parse()?));
+/// # Ok::<(), CursorError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadFrom {
     /// With what happens from now on.
@@ -40,6 +53,17 @@ pub enum ReadFrom {
 }
 
 /// An event, and where it stands.
+///
+/// ```
+/// use infra_redis::engine::{QueueEvent, RecordedEvent};
+///
+/// let recorded = RecordedEvent {
+///     cursor: "1795507964676-0".parse()?,
+///     event: QueueEvent::Drained,
+/// };
+/// let to_be_stored = recorded.cursor.to_string();
+/// # Ok::<(), infra_redis::engine::CursorError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedEvent {
     /// What to give to [`ReadFrom::After`] to go on behind this event.
@@ -77,6 +101,20 @@ pub struct QueueEvents {
 impl QueueEvents {
     /// Connects and starts to read. Every event from this place on is told, also if it happens
     /// before the first call of [`next`](Self::next).
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Unavailable`] also if no connection could be made. Besides, those of every
+    /// call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{ConnectionSettings, EngineError, QueueEvents, QueueId, ReadFrom};
+    /// # async fn example(settings: ConnectionSettings) -> Result<(), EngineError> {
+    /// let id = QueueId::parse("bull", "greetings")?;
+    /// let events = QueueEvents::open(&settings, &id, ReadFrom::Start).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn open(
         connection: &ConnectionSettings,
         queue: &QueueId,
@@ -108,11 +146,27 @@ impl QueueEvents {
     /// The next event, waiting for it as long as it takes. Cancel-safe.
     ///
     /// Absent only if the reader's task has ended, as it does when the runtime shuts down.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::QueueEvents;
+    /// # async fn example(mut events: QueueEvents) {
+    /// while let Some(recorded) = events.next().await {
+    ///     tracing::info!("{}: {:?}", recorded.cursor, recorded.event);
+    /// }
+    /// # }
+    /// ```
     pub async fn next(&mut self) -> Option<RecordedEvent> {
         self.events.recv().await
     }
 
     /// Stops reading and closes the connection, at once.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::QueueEvents;
+    /// # async fn example(events: QueueEvents) {
+    /// events.stop().await;
+    /// # }
+    /// ```
     pub async fn stop(self) {
         drop(self.stop);
         self.tasks.wait().await;

@@ -45,6 +45,16 @@ pub struct Flow {
 }
 
 /// A job of a flow that was added.
+///
+/// ```
+/// use infra_redis::engine::AddedFlow;
+///
+/// /// How many jobs became no child of this flow.
+/// fn refused(flow: &AddedFlow) -> usize {
+///     let below: usize = flow.children.iter().map(refused).sum();
+///     below + usize::from(flow.refused.is_some())
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddedFlow {
     /// Its queue.
@@ -58,6 +68,16 @@ pub struct AddedFlow {
 }
 
 /// A stored job and its children.
+///
+/// ```
+/// use infra_redis::engine::FlowTree;
+///
+/// /// The kinds of the jobs, each indented by its depth.
+/// fn outline(tree: &FlowTree, depth: usize) -> String {
+///     let below = tree.children.iter().map(|child| outline(child, depth + 1));
+///     format!("{}{}\n", "  ".repeat(depth), tree.job.name) + &below.collect::<String>()
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlowTree {
     /// The job's queue.
@@ -69,6 +89,18 @@ pub struct FlowTree {
 }
 
 /// Adds and reads flows.
+///
+/// ```no_run
+/// # use infra_redis::engine::{Connection, EngineError, Flow, Flows, QueueId};
+/// # async fn example(connection: Connection) -> Result<(), EngineError> {
+/// let pages = QueueId::parse("bull", "pages")?;
+/// let books = QueueId::parse("bull", "books")?;
+/// let page = Flow::new(pages, "print", serde_json::json!(1));
+/// let book = Flow::new(books, "bind", serde_json::json!("Notes")).with_child(page);
+/// let added = Flows::new(connection).add(&book).await?;
+/// tracing::info!("job {} waits for {} pages", added.id, added.children.len());
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Flows {
     connection: Connection,
@@ -76,6 +108,13 @@ pub struct Flows {
 
 impl Flow {
     /// A job without children.
+    ///
+    /// ```
+    /// # use infra_redis::engine::{Flow, QueueId};
+    /// let page = Flow::new(QueueId::parse("bull", "pages")?, "print", serde_json::json!(1));
+    /// assert!(page.children.is_empty());
+    /// # Ok::<(), infra_redis::engine::OptionError>(())
+    /// ```
     pub fn new(queue: QueueId, name: impl Into<String>, data: Value) -> Self {
         Self {
             queue,
@@ -87,6 +126,15 @@ impl Flow {
     }
 
     /// This job with one more child.
+    ///
+    /// ```
+    /// # use infra_redis::engine::{Flow, QueueId};
+    /// # let queue = QueueId::parse("bull", "pages")?;
+    /// let page = Flow::new(queue.clone(), "print", serde_json::json!(1));
+    /// let book = Flow::new(queue, "bind", serde_json::json!("Notes")).with_child(page);
+    /// assert_eq!(book.children[0].name, "print");
+    /// # Ok::<(), infra_redis::engine::OptionError>(())
+    /// ```
     #[must_use]
     pub fn with_child(mut self, child: Self) -> Self {
         self.children.push(child);
@@ -94,6 +142,15 @@ impl Flow {
     }
 
     /// This job with other options.
+    ///
+    /// ```
+    /// # use infra_redis::engine::{Flow, JobOptions, QueueId};
+    /// let options = JobOptions { attempts: 3, ..JobOptions::default() };
+    /// let page = Flow::new(QueueId::parse("bull", "pages")?, "print", serde_json::json!(1))
+    ///     .with_options(options);
+    /// assert_eq!(page.options.attempts, 3);
+    /// # Ok::<(), infra_redis::engine::OptionError>(())
+    /// ```
     #[must_use]
     pub fn with_options(mut self, options: JobOptions) -> Self {
         self.options = options;
@@ -103,6 +160,13 @@ impl Flow {
 
 impl Flows {
     /// Flows in this Valkey.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{Connection, EngineError, Flows};
+    /// # async fn example(connection: Connection) -> Result<(), EngineError> {
+    /// let flows = Flows::new(connection);
+    /// # Ok(()) }
+    /// ```
     pub fn new(connection: Connection) -> Self {
         Self { connection }
     }
@@ -111,6 +175,23 @@ impl Flows {
     ///
     /// A child whose id is in use is not added again; it becomes a child of this flow unless it is
     /// another one's, which is told in [`AddedFlow::refused`]. At most 1,000 jobs.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Queue::add`](crate::engine::Queue::add), for any of the jobs; and
+    /// [`EngineError::Option`] if there are too many of them, or if a job below the root names a
+    /// parent.
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Flow, Flows};
+    /// # async fn example(flows: Flows, book: Flow) -> Result<(), EngineError> {
+    /// let added = flows.add(&book).await?;
+    /// for page in added.children.iter().filter(|page| page.refused.is_some()) {
+    ///     tracing::warn!("page {} belongs to another book", page.id);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn add(&self, flow: &Flow) -> Result<AddedFlow, EngineError> {
         let mut jobs = Vec::new();
         let mut added = encode(flow, flow.options.parent.clone(), &mut jobs)?;
@@ -128,7 +209,22 @@ impl Flows {
     }
 
     /// A job with its children, theirs, and so on down to `depth` levels below it; absent if there
-    /// is no such job. At most `max_children` of each job are read.
+    /// is no such job. A depth of 0 is the job alone. At most `max_children` of each job are read.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Flows, QueueId};
+    /// # async fn example(flows: Flows) -> Result<(), EngineError> {
+    /// let books = QueueId::parse("bull", "books")?;
+    /// if let Some(book) = flows.get(&books, "17", 1, 100).await? {
+    ///     tracing::info!("{} has {} pages", book.job.data, book.children.len());
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn get(
         &self,
         queue: &QueueId,

@@ -14,6 +14,12 @@ use super::state::{FinishedState, JobState};
 const PAGE: u64 = 100;
 
 /// In which order jobs are listed.
+///
+/// ```
+/// use infra_redis::engine::Order;
+///
+/// assert_eq!(Order::default(), Order::NewestFirst);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
     /// Those first that came to their state last; with delayed and prioritized ones, those that
@@ -25,6 +31,15 @@ pub enum Order {
 }
 
 /// How a job finished, with what is known about it.
+///
+/// ```
+/// use infra_redis::engine::Finished;
+///
+/// let finished = Finished::Completed("42".to_owned());
+/// if let Finished::Completed(json) = finished {
+///     assert_eq!(serde_json::from_str::<u32>(&json).ok(), Some(42));
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finished {
     /// What it returned, as JSON.
@@ -34,6 +49,14 @@ pub enum Finished {
 }
 
 /// How many jobs finished in one state, as the workers that keep metrics counted them.
+///
+/// ```
+/// use infra_redis::engine::Metrics;
+///
+/// let metrics = Metrics { points: vec![3, 0, 9], ..Metrics::default() };
+/// let a_minute = metrics.points.iter().sum::<u64>() / metrics.points.len() as u64;
+/// assert_eq!(a_minute, 4);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Metrics {
     /// All of them.
@@ -49,6 +72,16 @@ pub struct Metrics {
 }
 
 /// How a job's children stand, each by its key.
+///
+/// ```
+/// use infra_redis::engine::Dependencies;
+///
+/// let children = Dependencies {
+///     unprocessed: vec!["bull:pages:1".to_owned()],
+///     ..Dependencies::default()
+/// };
+/// assert!(!children.unprocessed.is_empty(), "the job goes on waiting");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Dependencies {
     /// Completed, with what each returned as JSON.
@@ -62,6 +95,14 @@ pub struct Dependencies {
 }
 
 /// How many of a job's children stand how.
+///
+/// ```
+/// use infra_redis::engine::DependencyCounts;
+///
+/// let counts = DependencyCounts { processed: 3, unprocessed: 1, ..DependencyCounts::default() };
+/// let all = counts.processed + counts.unprocessed + counts.ignored + counts.failed;
+/// assert_eq!(counts.processed * 100 / all, 75);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DependencyCounts {
     /// Completed.
@@ -76,6 +117,20 @@ pub struct DependencyCounts {
 
 impl<T> Queue<T> {
     /// Which state a job is in; absent if there is no such job, or if it is in none.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, JobState, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// if queue.state("17").await? == Some(JobState::Delayed) {
+    ///     queue.promote("17").await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn state(&self, id: &str) -> Result<Option<JobState>, EngineError> {
         let decoder = Decoder("state");
         let args = [id.to_owned()];
@@ -93,6 +148,21 @@ impl<T> Queue<T> {
     ///
     /// A hundred are read in one step. A job that moves between two steps may be listed twice or
     /// not at all; an id whose job is gone is left out.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, JobState, Order, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let failed = queue.jobs(&[JobState::Failed], 0..10, Order::NewestFirst).await?;
+    /// for job in failed {
+    ///     tracing::info!("{}: {:?}", job.id, job.failed_reason);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn jobs(
         &self,
         states: &[JobState],
@@ -140,7 +210,20 @@ impl<T> Queue<T> {
         decoder.count(&found)
     }
 
-    /// How many jobs are ready at each of these priorities, in their order, at one moment.
+    /// How many jobs are ready at each of these priorities, in their order, at one moment. 0 is
+    /// that of jobs without one.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let counts = queue.counts_per_priority(&[0, 1, 2]).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn counts_per_priority(&self, priorities: &[u32]) -> Result<Vec<u64>, EngineError> {
         let decoder = Decoder("counts_per_priority");
         let args = priorities.iter().map(ToString::to_string);
@@ -150,7 +233,24 @@ impl<T> Queue<T> {
         counts.iter().map(|count| decoder.count(count)).collect()
     }
 
-    /// How a job finished; absent if it has not. Fails if there is no such job.
+    /// How a job finished; absent if it has not.
+    ///
+    /// # Errors
+    ///
+    /// [`ScriptError::JobMissing`](crate::engine::ScriptError::JobMissing). Besides, those of every
+    /// call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Finished, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// match queue.is_finished("17").await? {
+    ///     None => tracing::info!("not yet"),
+    ///     Some(Finished::Completed(json)) => tracing::info!("returned {json}"),
+    ///     Some(Finished::Failed(reason)) => tracing::info!("failed: {reason}"),
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn is_finished(&self, id: &str) -> Result<Option<Finished>, EngineError> {
         let decoder = Decoder("is_finished");
         let args = [id.to_owned()];
@@ -170,6 +270,19 @@ impl<T> Queue<T> {
 
     /// How many jobs finished in a state, and in each of the minutes in `range`, 0 being the newest
     /// that is over. Counted only while workers keep metrics.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, FinishedState, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let last_hour = queue.metrics(FinishedState::Completed, 0..60).await?;
+    /// let completed: u64 = last_hour.points.iter().sum();
+    /// # Ok(()) }
+    /// ```
     pub async fn metrics(
         &self,
         state: FinishedState,
@@ -205,6 +318,20 @@ impl<T> Queue<T> {
     }
 
     /// What a job's completed children returned, as JSON by the key of each.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// for (child, json) in queue.children_values("17").await? {
+    ///     tracing::info!("{child} returned {json}");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn children_values(&self, id: &str) -> Result<HashMap<String, String>, EngineError> {
         let fields = self.keys.job_processed(id);
         let fields = self.connection.command("HGETALL", vec![fields]).await?;
@@ -212,6 +339,20 @@ impl<T> Queue<T> {
     }
 
     /// Why those of a job's children failed whose failure does not stop it, by the key of each.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// for (child, reason) in queue.ignored_failures("17").await? {
+    ///     tracing::info!("{child} failed: {reason}");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn ignored_failures(&self, id: &str) -> Result<HashMap<String, String>, EngineError> {
         let fields = self.keys.job_failed(id);
         let fields = self.connection.command("HGETALL", vec![fields]).await?;
@@ -219,6 +360,20 @@ impl<T> Queue<T> {
     }
 
     /// How a job's children stand, at one moment. All of them are read in one step.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// for child in queue.dependencies("17").await?.failed {
+    ///     tracing::info!("{child} holds its parent up");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn dependencies(&self, id: &str) -> Result<Dependencies, EngineError> {
         let decoder = Decoder("dependencies");
         let args = [id.to_owned()];
@@ -233,6 +388,19 @@ impl<T> Queue<T> {
     }
 
     /// How many of a job's children stand how, at one moment.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let counts = queue.dependency_counts("17").await?;
+    /// tracing::info!("waits for {} children", counts.unprocessed);
+    /// # Ok(()) }
+    /// ```
     pub async fn dependency_counts(&self, id: &str) -> Result<DependencyCounts, EngineError> {
         let decoder = Decoder("dependency_counts");
         let args = [id.to_owned()];

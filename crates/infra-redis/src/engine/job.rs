@@ -7,6 +7,15 @@ use super::options::WireOptions;
 use super::reply::{Decoder, Reply};
 
 /// A stored job.
+///
+/// ```
+/// use infra_redis::engine::Job;
+///
+/// /// How long the last attempt took, in milliseconds.
+/// fn duration(job: &Job) -> Option<u64> {
+///     job.finished_on?.checked_sub(job.processed_on?)
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
     /// Identifies the job within its queue.
@@ -92,6 +101,23 @@ impl Job {
 }
 
 /// A job that a worker claimed, as its processor gets it.
+///
+/// ```
+/// use infra_redis::engine::Claimed;
+///
+/// fn greeting(job: &Claimed<String>) -> String {
+///     format!("{} (attempt {})", job.data, job.attempt)
+/// }
+/// # let job = Claimed {
+/// #     id: "17".to_owned(),
+/// #     name: "greet".to_owned(),
+/// #     data: "Good morning".to_owned(),
+/// #     attempt: 2,
+/// #     timestamp: 1_795_507_964_676,
+/// #     options: "{}".to_owned(),
+/// # };
+/// assert_eq!(greeting(&job), "Good morning (attempt 2)");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claimed<T> {
     /// Identifies the job within its queue.

@@ -5,6 +5,14 @@ use std::fmt;
 use super::error::OptionError;
 
 /// Which queue: a prefix shared by an installation's queues, and the queue's name.
+///
+/// ```
+/// use infra_redis::engine::QueueId;
+///
+/// let id = QueueId::parse("{bull}", "greetings")?;
+/// assert_eq!(id.to_string(), "{bull}:greetings");
+/// # Ok::<(), infra_redis::engine::OptionError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct QueueId {
     prefix: String,
@@ -14,6 +22,18 @@ pub struct QueueId {
 impl QueueId {
     /// A queue's identity. The name must not be empty or contain `:`; the prefix may be anything,
     /// such as `{bull}` to keep all queues in one slot of a cluster.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`] if the name is empty or contains `:`.
+    ///
+    ///
+    /// ```
+    /// # use infra_redis::engine::QueueId;
+    /// assert!(QueueId::parse("bull", "mail").is_ok());
+    /// let error = QueueId::parse("bull", "mail:urgent").unwrap_err();
+    /// assert_eq!(error.to_string(), "queue name: Queue name cannot contain :");
+    /// ```
     pub fn parse(prefix: &str, name: &str) -> Result<Self, OptionError> {
         if name.is_empty() {
             return Err(OptionError::new("queue name", "must not be empty"));
@@ -39,11 +59,23 @@ impl QueueId {
     }
 
     /// What the queue shares with others of its installation.
+    ///
+    /// ```
+    /// # use infra_redis::engine::QueueId;
+    /// assert_eq!(QueueId::parse("bull", "mail")?.prefix(), "bull");
+    /// # Ok::<(), infra_redis::engine::OptionError>(())
+    /// ```
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
     /// The queue's name.
+    ///
+    /// ```
+    /// # use infra_redis::engine::QueueId;
+    /// assert_eq!(QueueId::parse("bull", "mail")?.name(), "mail");
+    /// # Ok::<(), infra_redis::engine::OptionError>(())
+    /// ```
     pub fn name(&self) -> &str {
         &self.name
     }

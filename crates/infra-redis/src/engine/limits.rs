@@ -16,6 +16,20 @@ const EXHAUSTED: &str = "9007199254740991";
 
 impl<T> Queue<T> {
     /// Whether no job may start because the queue is paused.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// if queue.is_paused().await? {
+    ///     queue.resume().await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn is_paused(&self) -> Result<bool, EngineError> {
         let args = vec![self.keys.of(Suffix::Meta), "paused".to_owned()];
         let reply = self.connection.command("HEXISTS", args).await?;
@@ -23,6 +37,18 @@ impl<T> Queue<T> {
     }
 
     /// How many jobs may be active at once; as many as the workers take if absent.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let at_once = queue.global_concurrency().await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn global_concurrency(&self) -> Result<Option<u32>, EngineError> {
         let [concurrency] = self.settings(["concurrency"]).await?;
         Ok(concurrency)
@@ -30,6 +56,20 @@ impl<T> Queue<T> {
 
     /// Whether no further job may start because as many are active as the global concurrency
     /// allows.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// if queue.is_maxed().await? {
+    ///     tracing::info!("jobs wait for others to end");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn is_maxed(&self) -> Result<bool, EngineError> {
         let active = vec![self.keys.of(Suffix::Active)];
         let active = self.connection.command("LLEN", active);
@@ -40,16 +80,55 @@ impl<T> Queue<T> {
 
     /// Lets at most so many jobs be active at once, whatever the workers' own concurrency is. Those
     /// that are active already go on.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use std::num::NonZeroU32;
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// queue.set_global_concurrency(NonZeroU32::MIN).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn set_global_concurrency(&self, concurrency: NonZeroU32) -> Result<(), EngineError> {
         self.set(&[("concurrency", concurrency.to_string())]).await
     }
 
     /// Lets as many jobs be active as the workers take.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// queue.remove_global_concurrency().await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn remove_global_concurrency(&self) -> Result<(), EngineError> {
         self.unset(&["concurrency"]).await
     }
 
     /// How many jobs may start in a time; see [`set_global_rate_limit`](Self::set_global_rate_limit).
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// if let Some(limit) = queue.global_rate_limit().await? {
+    ///     tracing::info!("{} jobs in {:?}", limit.max, limit.window);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn global_rate_limit(&self) -> Result<Option<RateLimit>, EngineError> {
         let [max, duration] = self.settings(["max", "duration"]).await?;
         let limit = max.zip(duration).map(|(max, duration)| RateLimit {
@@ -62,7 +141,20 @@ impl<T> Queue<T> {
     /// Lets at most so many jobs start in a window, which begins with the first of them. It takes
     /// the place of the `max` of the workers' own limits; a worker that has one keeps its window.
     ///
-    /// Fails if the limit allows nothing or has no length of at least a millisecond.
+    /// # Errors
+    ///
+    /// [`EngineError::Option`] if the limit allows no job or its window is shorter than a
+    /// millisecond. Besides, those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use infra_redis::engine::{EngineError, Queue, RateLimit};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let limit = RateLimit { max: 100, window: Duration::from_secs(60) };
+    /// queue.set_global_rate_limit(limit).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn set_global_rate_limit(&self, limit: RateLimit) -> Result<(), EngineError> {
         if limit.max == 0 {
             return Err(OptionError::new("rate limit", "must allow at least one job").into());
@@ -72,14 +164,38 @@ impl<T> Queue<T> {
     }
 
     /// Lets jobs start as often as the workers' own limits allow.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// queue.remove_global_rate_limit().await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn remove_global_rate_limit(&self) -> Result<(), EngineError> {
         self.unset(&["max", "duration"]).await
     }
 
-    /// Lets no job start for this long. Has an effect only where the queue or its workers have a
-    /// rate limit.
+    /// Lets no job start for this long, of whole milliseconds. Has an effect only where the queue
+    /// or its workers have a rate limit.
     ///
-    /// Fails if the time is shorter than a millisecond.
+    /// # Errors
+    ///
+    /// [`EngineError::Option`] if the time is shorter than a millisecond. Besides, those of every
+    /// call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// queue.rate_limit(Duration::from_secs(30)).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn rate_limit(&self, wait: Duration) -> Result<(), EngineError> {
         let args = [
             self.keys.of(Suffix::Limiter),
@@ -92,16 +208,43 @@ impl<T> Queue<T> {
     }
 
     /// Starts the rate limit's count anew; whether anything was counted.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let was_counting = queue.remove_rate_limit().await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn remove_rate_limit(&self) -> Result<bool, EngineError> {
         let args = vec![self.keys.of(Suffix::Limiter)];
         let reply = self.connection.command("DEL", args).await?;
         Ok(Decoder("DEL").int(&reply)? == 1)
     }
 
-    /// How long no job may start because of the rate limit; absent if one may.
+    /// How long no job may start because of the rate limit, in whole milliseconds; absent if one
+    /// may.
     ///
-    /// `max` is the worker's limit to look by. Without it that is the queue's own and, where there
-    /// is none, the end of whatever window is running.
+    /// `max` is the worker's limit to look by, at least 1. Without it that is the queue's own and,
+    /// where there is none, the end of whatever window is running.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// if let Some(wait) = queue.rate_limit_ttl(Some(100)).await? {
+    ///     tracing::info!("jobs start again in {wait:?}");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn rate_limit_ttl(&self, max: Option<u32>) -> Result<Option<Duration>, EngineError> {
         let max = max.unwrap_or(0).to_string();
         let script = &scripts::RATE_LIMIT_TTL;

@@ -15,6 +15,15 @@ use super::state::FinishedState;
 pub(super) const CHUNK: u64 = 1000;
 
 /// What a job that runs once more forgets.
+///
+/// ```
+/// use infra_redis::engine::RetryReset;
+///
+/// // A job whose three attempts failed gets three more with the first, and one with the second.
+/// let all_again = RetryReset { attempts_made: true, ..RetryReset::default() };
+/// let once_more = RetryReset::default();
+/// assert_ne!(all_again, once_more);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RetryReset {
     /// The attempts that ended: it gets all of them again.
@@ -24,7 +33,21 @@ pub struct RetryReset {
 }
 
 impl<T> Queue<T> {
-    /// Lets a delayed job run now, at its priority. Fails if it is not delayed.
+    /// Lets a delayed job run now, at its priority.
+    ///
+    /// # Errors
+    ///
+    /// [`ScriptError::JobMissing`](crate::engine::ScriptError::JobMissing), and
+    /// [`ScriptError::NotInState`](crate::engine::ScriptError::NotInState) if it is not delayed.
+    /// Besides, those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// queue.promote("17").await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn promote(&self, id: &str) -> Result<(), EngineError> {
         let about = ("promote", "delayed");
         change_job(
@@ -43,6 +66,18 @@ impl<T> Queue<T> {
     ///
     /// Each thousand are promoted in one step. If a later step fails, the earlier ones stay, and
     /// jobs that are added meanwhile may be promoted too.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let promoted = queue.promote_all().await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn promote_all(&self) -> Result<u64, EngineError> {
         let decoder = Decoder("promote_jobs");
         let mut promoted = 0;
@@ -59,7 +94,22 @@ impl<T> Queue<T> {
     }
 
     /// Lets a job that completed or failed run once more, at its priority; its parent waits for it
-    /// again. Fails if there is no such job, or if it is not in that state.
+    /// again.
+    ///
+    /// # Errors
+    ///
+    /// [`ScriptError::JobMissing`](crate::engine::ScriptError::JobMissing), and
+    /// [`ScriptError::NotInState`](crate::engine::ScriptError::NotInState) if it is not in that
+    /// state. Besides, those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, FinishedState, Queue, RetryReset};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let all_again = RetryReset { attempts_made: true, ..RetryReset::default() };
+    /// queue.retry("17", FinishedState::Failed, all_again).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn retry(
         &self,
         id: &str,
@@ -84,6 +134,18 @@ impl<T> Queue<T> {
     /// ignored.
     ///
     /// Each thousand are moved in one step. If a later step fails, the earlier ones stay.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, FinishedState, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let retried = queue.retry_all(FinishedState::Failed, None).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn retry_all(
         &self,
         state: FinishedState,
@@ -107,7 +169,21 @@ impl<T> Queue<T> {
 
     /// Gives a job another priority, from 0 (none) to 2,097,151. One that is ready takes its place
     /// after the others of that priority, or before them if `first`; any other keeps its place.
-    /// Fails if there is no such job.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Option`] if the priority is too high, and
+    /// [`ScriptError::JobMissing`](crate::engine::ScriptError::JobMissing). Besides, those of every
+    /// call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let before_its_equals = true;
+    /// queue.change_priority("17", 1, before_its_equals).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn change_priority(
         &self,
         id: &str,
@@ -127,8 +203,22 @@ impl<T> Queue<T> {
             .map(drop)
     }
 
-    /// Lets a delayed job run this long from now. Fails if there is no such job, or if it is not
-    /// delayed.
+    /// Lets a delayed job run this long from now, in whole milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`ScriptError::JobMissing`](crate::engine::ScriptError::JobMissing), and
+    /// [`ScriptError::NotInState`](crate::engine::ScriptError::NotInState) if it is not delayed.
+    /// Besides, those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// queue.change_delay("17", Duration::from_secs(60)).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn change_delay(&self, id: &str, delay: Duration) -> Result<(), EngineError> {
         let args = [millis(delay).to_string(), clock::now().to_string()];
         let about = ("changeDelay", "delayed");

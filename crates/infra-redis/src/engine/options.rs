@@ -17,12 +17,32 @@ use super::keys::{QueueId, is_reserved};
 const MAX_PRIORITY: u32 = 2_097_151;
 
 /// A job's id of one's own: adding a job whose id is in use adds nothing.
+///
+/// ```
+/// use infra_redis::engine::{JobId, JobOptions};
+///
+/// let once = JobOptions { id: Some(JobId::parse("invoice-2026-11")?), ..JobOptions::default() };
+/// # Ok::<(), infra_redis::engine::OptionError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobId(String);
 
 impl JobId {
     /// Reads an id, which must keep BullMQ's rules: not a whole number, no `:` (unless exactly
     /// two), not `0` and not starting with `0:`; nor may it be the name of one of the queue's keys.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`] if the id breaks one of these rules.
+    ///
+    ///
+    /// ```
+    /// # use infra_redis::engine::JobId;
+    /// assert!(JobId::parse("tenant:invoice:17").is_ok());
+    /// for refused in ["", "0", "17", "invoice:17", "wait"] {
+    ///     assert!(JobId::parse(refused).is_err());
+    /// }
+    /// ```
     pub fn parse(id: &str) -> Result<Self, OptionError> {
         let error = |reason: &str| Err(OptionError::new("job id", reason));
         if id.is_empty() {
@@ -47,12 +67,33 @@ impl JobId {
     }
 
     /// The id.
+    ///
+    /// ```
+    /// # use infra_redis::engine::JobId;
+    /// assert_eq!(JobId::parse("invoice-17")?.as_str(), "invoice-17");
+    /// # Ok::<(), infra_redis::engine::OptionError>(())
+    /// ```
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Which finished jobs are kept.
+/// Which jobs of a queue that finished in the same way are kept, looked at as a job finishes.
+///
+/// ```
+/// use infra_redis::engine::{JobOptions, Keep};
+/// use std::time::Duration;
+///
+/// let options = JobOptions {
+///     keep_completed: Some(Keep::Newest(100)),
+///     keep_failed: Some(Keep::Young {
+///         age: Duration::from_secs(7 * 24 * 60 * 60),
+///         count: Some(1000),
+///         limit: None,
+///     }),
+///     ..JobOptions::default()
+/// };
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Keep {
     /// All of them.
@@ -60,21 +101,29 @@ pub enum Keep {
     All,
     /// None: a job is removed as it finishes.
     None,
-    /// The newest ones, at most so many.
+    /// The newest ones, at most so many; 0 is the same as `None`.
     Newest(u32),
     /// Those younger than `age`, and of them the newest `count` if given. At most `limit` old ones
     /// are removed as a job finishes.
     Young {
         /// In whole seconds.
         age: Duration,
-        /// At most so many.
+        /// At most so many; any number if absent.
         count: Option<u32>,
-        /// 1000 if absent.
+        /// How many are removed for their age at once; 1000 if absent.
         limit: Option<u32>,
     },
 }
 
 /// The job that a job is a child of.
+///
+/// ```
+/// use infra_redis::engine::{JobOptions, ParentJob, QueueId};
+///
+/// let parent = ParentJob { queue: QueueId::parse("bull", "books")?, id: "17".to_owned() };
+/// let options = JobOptions { parent: Some(parent), ..JobOptions::default() };
+/// # Ok::<(), infra_redis::engine::OptionError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParentJob {
     /// The parent's queue. In a cluster it must share a slot with the child's.
@@ -91,6 +140,14 @@ impl ParentJob {
 }
 
 /// What it means to a parent when this child fails for good.
+///
+/// ```
+/// use infra_redis::engine::{ChildFailure, JobOptions};
+///
+/// // The book is bound without this page if it can't be printed.
+/// let page = JobOptions { on_failure: ChildFailure::Ignore, ..JobOptions::default() };
+/// assert_eq!(JobOptions::default().on_failure, ChildFailure::Hold);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ChildFailure {
     /// The parent goes on waiting, until the child is tried again with success or removed.
@@ -110,6 +167,24 @@ pub enum ChildFailure {
 ///
 /// Without any of the settings, a job is not added while another one of the same id is not
 /// finished.
+///
+/// ```
+/// use infra_redis::engine::{Deduplication, JobOptions};
+/// use std::time::Duration;
+///
+/// // Of all jobs added within five seconds of each other, the last one is worked.
+/// let options = JobOptions {
+///     delay: Duration::from_secs(5),
+///     deduplication: Some(Deduplication {
+///         id: "reindex".to_owned(),
+///         ttl: Some(Duration::from_secs(5)),
+///         extend: true,
+///         replace: true,
+///         ..Deduplication::default()
+///     }),
+///     ..JobOptions::default()
+/// };
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -118,7 +193,9 @@ pub enum ChildFailure {
 pub struct Deduplication {
     /// What the jobs have in common.
     pub id: String,
-    /// How long the id stays taken, whether or not its job is finished by then.
+    /// How long the id stays taken, whether or not its job is finished by then: whole milliseconds,
+    /// at least one. Until its job is finished if absent. Has no effect beside
+    /// `keep_last_if_active`.
     pub ttl: Option<Duration>,
     /// Whether each further job starts the `ttl` anew.
     pub extend: bool,
@@ -131,6 +208,18 @@ pub struct Deduplication {
 }
 
 /// What a job is added with. The default is what BullMQ's is: one attempt, no delay, no priority.
+///
+/// ```
+/// use infra_redis::engine::{Backoff, JobOptions};
+/// use std::time::Duration;
+///
+/// let options = JobOptions {
+///     attempts: 5,
+///     backoff: Some(Backoff::exponential(Duration::from_secs(1))),
+///     priority: 10,
+///     ..JobOptions::default()
+/// };
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct JobOptions {
     /// An id of one's own; the queue's counter gives one if absent.
@@ -139,7 +228,7 @@ pub struct JobOptions {
     pub attempts: u32,
     /// The wait between attempts; none if absent.
     pub backoff: Option<Backoff>,
-    /// How long the job waits before it may start.
+    /// How long the job waits before it may start, in whole milliseconds.
     pub delay: Duration,
     /// 0 is none and runs first; then 1, 2 and so on up to 2,097,151.
     pub priority: u32,
@@ -149,11 +238,11 @@ pub struct JobOptions {
     pub keep_completed: Option<Keep>,
     /// Which jobs are kept when this one fails for good; the worker's setting if absent.
     pub keep_failed: Option<Keep>,
-    /// How many stack traces are kept; all if absent.
+    /// How many stack traces are kept, the newest; all if absent, none with 0.
     pub stack_trace_limit: Option<u32>,
-    /// How many lines of the job's log are kept; all if absent.
+    /// How many lines of the job's log are kept, the newest; all if absent or 0.
     pub keep_logs: Option<u32>,
-    /// The most bytes that the data may have as JSON.
+    /// The most bytes that the data may have as JSON; any number if absent.
     pub size_limit: Option<usize>,
     /// When the job counts as added, in Unix milliseconds; now if absent.
     pub timestamp: Option<u64>,
@@ -170,6 +259,16 @@ pub struct JobOptions {
 }
 
 /// A job to be added in bulk.
+///
+/// ```
+/// use infra_redis::engine::{JobOptions, NewJob};
+///
+/// let jobs: Vec<_> = ["Ada", "Ben"]
+///     .into_iter()
+///     .map(|data| NewJob { name: "greet", data, options: JobOptions::default() })
+///     .collect();
+/// assert_eq!(jobs.len(), 2);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob<'a, T> {
     /// The kind of job.

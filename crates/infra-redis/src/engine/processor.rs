@@ -21,6 +21,21 @@ use super::record;
 ///
 /// The future may be dropped at any await: when the worker stops and the job can't end in time, or
 /// when its lock is lost. The job is performed again then, so effects must bear repetition.
+///
+/// ```
+/// use infra_redis::engine::{Claimed, JobContext, JobError, Processor};
+///
+/// struct Double;
+///
+/// impl Processor for Double {
+///     type Data = u32;
+///     type Output = u32;
+///
+///     async fn process(&self, job: Claimed<u32>, _: &JobContext) -> Result<u32, JobError> {
+///         job.data.checked_mul(2).ok_or_else(|| JobError::permanent("the number is too large"))
+///     }
+/// }
+/// ```
 pub trait Processor: Send + Sync + 'static {
     /// What a job works on.
     type Data: DeserializeOwned + Send;
@@ -29,6 +44,24 @@ pub trait Processor: Send + Sync + 'static {
     type Output: Serialize + Send;
 
     /// Performs a job. A panic counts as [`JobError::Transient`].
+    ///
+    /// # Errors
+    ///
+    /// A [`JobError`], which decides what becomes of the job.
+    ///
+    ///
+    /// ```
+    /// # use infra_redis::engine::{Claimed, JobContext, JobError, Processor};
+    /// # struct Fetch;
+    /// # async fn fetch(url: &str) -> Result<usize, std::io::Error> { Ok(url.len()) }
+    /// # impl Processor for Fetch {
+    /// #     type Data = String;
+    /// #     type Output = usize;
+    /// async fn process(&self, job: Claimed<String>, _: &JobContext) -> Result<usize, JobError> {
+    ///     fetch(&job.data).await.map_err(|error| JobError::transient(error.to_string()))
+    /// }
+    /// # }
+    /// ```
     fn process(
         &self,
         job: Claimed<Self::Data>,
@@ -37,6 +70,20 @@ pub trait Processor: Send + Sync + 'static {
 }
 
 /// What a processor can know and do about the job at hand.
+///
+/// ```no_run
+/// # use infra_redis::engine::{EngineError, JobContext, JobError};
+/// # async fn example(context: &JobContext) -> Result<(), EngineError> {
+/// async fn print(context: &JobContext, pages: u32) -> Result<(), JobError> {
+///     for page in 1..=pages {
+///         // ... print it ...
+///         let noted = context.update_progress(&(page * 100 / pages)).await;
+///         noted.map_err(|error| JobError::transient(error.to_string()))?;
+///     }
+///     Ok(())
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct JobContext {
     connection: Connection,
@@ -72,16 +119,50 @@ impl JobContext {
 
     /// Returns once the job must not go on: the worker can no longer prove that it holds the job,
     /// or it stops.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{JobContext, JobError};
+    /// # async fn example(context: &JobContext, work: impl Future<Output = u32>) -> Result<u32, JobError> {
+    /// tokio::select! {
+    ///     () = context.cancelled() => Err(JobError::transient("the job was taken from this worker")),
+    ///     result = work => Ok(result),
+    /// }
+    /// # }
+    /// ```
     pub async fn cancelled(&self) {
         self.cancellation.cancelled().await;
     }
 
     /// Whether the job must not go on.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::JobContext;
+    /// # fn example(context: &JobContext, pages: Vec<u32>) {
+    /// for page in pages {
+    ///     if context.is_cancelled() {
+    ///         break;
+    ///     }
+    ///     // ... print it ...
+    /// }
+    /// # }
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         self.cancellation.is_cancelled()
     }
 
     /// Tells how far the job is, in any form that its readers understand.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Queue::update_progress`].
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, JobContext};
+    /// # async fn example(context: &JobContext) -> Result<(), EngineError> {
+    /// context.update_progress(&50).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn update_progress<P: Serialize + ?Sized>(
         &self,
         progress: &P,
@@ -92,6 +173,18 @@ impl JobContext {
 
     /// Adds a line to the job's log, of which as many lines are kept as the job's options say; how
     /// many there are.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Queue::add_log`].
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, JobContext};
+    /// # async fn example(context: &JobContext) -> Result<(), EngineError> {
+    /// context.log("asked the printer").await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn log(&self, line: &str) -> Result<u64, EngineError> {
         let keep = self
             .job
@@ -103,22 +196,74 @@ impl JobContext {
     }
 
     /// Gives the job other data, which its next attempt finds.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Queue::update_data`].
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, JobContext};
+    /// # async fn example(context: &JobContext) -> Result<(), EngineError> {
+    /// context.update_data(&serde_json::json!({"printed": 3})).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn update_data<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), EngineError> {
         let data = serde_json::to_string(data).map_err(EngineError::Data)?;
         record::update_data(&self.connection, &self.keys, &self.job.id, data).await
     }
 
     /// What the job's children returned, as JSON by the children's keys.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Queue::children_values`].
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, JobContext};
+    /// # async fn example(context: &JobContext) -> Result<(), EngineError> {
+    /// for json in context.children_values().await?.values() {
+    ///     tracing::info!("a child returned {json}");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn children_values(&self) -> Result<HashMap<String, String>, EngineError> {
         self.queue().children_values(&self.job.id).await
     }
 
     /// Why those of the job's children failed whose failure it was to ignore, by their keys.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Queue::ignored_failures`].
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, JobContext};
+    /// # async fn example(context: &JobContext) -> Result<(), EngineError> {
+    /// let missing_pages = context.ignored_failures().await?.len();
+    /// # Ok(()) }
+    /// ```
     pub async fn ignored_failures(&self) -> Result<HashMap<String, String>, EngineError> {
         self.queue().ignored_failures(&self.job.id).await
     }
 
     /// Adds a child to the job, to be waited for with [`JobError::WaitForChildren`]; its id.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Queue::add`].
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, JobContext, JobOptions, NewJob, QueueId};
+    /// # async fn example(context: &JobContext) -> Result<(), EngineError> {
+    /// let pages = QueueId::parse("bull", "pages")?;
+    /// let page = NewJob { name: "print", data: 1, options: JobOptions::default() };
+    /// let id = context.add_child(&pages, &page).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn add_child<T: Serialize>(
         &self,
         queue: &QueueId,
@@ -139,6 +284,23 @@ impl JobContext {
 }
 
 /// Why an attempt failed, which decides what becomes of the job.
+///
+/// Waits are of whole milliseconds.
+///
+/// ```
+/// use infra_redis::engine::JobError;
+/// use std::time::Duration;
+///
+/// fn of_status(status: u16) -> JobError {
+///     match status {
+///         429 => JobError::RetryAfter("the service is busy".into(), Duration::from_secs(60)),
+///         500.. => JobError::transient("the service has trouble"),
+///         _ => JobError::permanent(format!("the service answered {status}")),
+///     }
+/// }
+///
+/// assert!(matches!(of_status(404), JobError::Permanent(_)));
+/// ```
 #[derive(Debug)]
 pub enum JobError {
     /// Another attempt may help, after the job's own backoff.
@@ -158,6 +320,14 @@ pub enum JobError {
 }
 
 /// What is kept of a failed attempt.
+///
+/// ```
+/// use infra_redis::engine::Failure;
+///
+/// let failure = Failure::from("no paper");
+/// assert_eq!(failure.reason, "no paper");
+/// assert_eq!(failure.trace, "Error: no paper");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Why, in a sentence.
@@ -182,11 +352,24 @@ impl Failure {
 
 impl JobError {
     /// Another attempt may help.
+    ///
+    /// ```
+    /// # use infra_redis::engine::JobError;
+    /// let error = JobError::transient("the printer is busy");
+    /// assert_eq!(error.to_string(), "the printer is busy");
+    /// ```
     pub fn transient(error: impl Into<Failure>) -> Self {
         Self::Transient(error.into())
     }
 
     /// Another attempt can't help.
+    ///
+    /// ```
+    /// # use infra_redis::engine::{Failure, JobError};
+    /// let cause = "seven".parse::<u32>().unwrap_err();
+    /// let error = JobError::permanent(&cause as &dyn std::error::Error);
+    /// assert_eq!(error.to_string(), "invalid digit found in string");
+    /// ```
     pub fn permanent(error: impl Into<Failure>) -> Self {
         Self::Permanent(error.into())
     }

@@ -17,6 +17,21 @@ use super::reply::Decoder;
 use super::scripts;
 
 /// A queue of jobs that work on `T`. Cheap to clone.
+///
+/// ```no_run
+/// use infra_redis::engine::{Connection, EngineError, JobOptions, Queue, QueueId};
+///
+/// #[derive(serde::Serialize)]
+/// struct Letter<'a> {
+///     to: &'a str,
+/// }
+///
+/// # async fn example(connection: Connection) -> Result<(), EngineError> {
+/// let queue = Queue::new(connection, QueueId::parse("bull", "letters")?);
+/// let id = queue.add("send", &Letter { to: "Ada" }, &JobOptions::default()).await?;
+/// let job = queue.job(&id).await?;
+/// # Ok(()) }
+/// ```
 pub struct Queue<T> {
     pub(super) connection: Connection,
     id: QueueId,
@@ -27,6 +42,18 @@ pub struct Queue<T> {
 }
 
 /// How many jobs of a queue are in each state.
+///
+/// ```
+/// use infra_redis::engine::JobCounts;
+///
+/// /// How many jobs could start now.
+/// fn ready(counts: JobCounts) -> u64 {
+///     counts.waiting + counts.prioritized
+/// }
+///
+/// let counts = JobCounts { waiting: 2, prioritized: 1, ..JobCounts::default() };
+/// assert_eq!(ready(counts), 3);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JobCounts {
     /// Ready, without a priority.
@@ -67,6 +94,29 @@ impl<T: Serialize> Queue<T> {
     ///
     /// If Valkey's answer is lost, the job may have been added or not; with an id of one's own in
     /// the options, adding it again is harmless.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Option`] if the options contradict each other, and [`EngineError::Data`] if
+    /// the data has no JSON form; then nothing was sent.
+    /// [`ScriptError::ParentMissing`](crate::engine::ScriptError::ParentMissing) or
+    /// [`ScriptError::ParentCannotBeReplaced`](crate::engine::ScriptError::ParentCannotBeReplaced)
+    /// if the job can't be a child of its parent. Besides, those of every call, see
+    /// [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use infra_redis::engine::{EngineError, JobOptions, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let options = JobOptions {
+    ///     delay: Duration::from_secs(60),
+    ///     attempts: 3,
+    ///     ..JobOptions::default()
+    /// };
+    /// let id = queue.add("double", &21, &options).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn add(
         &self,
         name: &str,
@@ -87,6 +137,20 @@ impl<T: Serialize> Queue<T> {
     ///
     /// A job that can't be added because of its parent keeps no other of its hundred from being
     /// added; its error is returned.
+    ///
+    /// # Errors
+    ///
+    /// As with [`add`](Self::add). The options and data of all jobs are checked before any is
+    /// added.
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, JobOptions, NewJob, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let job = |data| NewJob { name: "double", data, options: JobOptions::default() };
+    /// let ids = queue.add_bulk(&[job(1), job(2), job(3)]).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn add_bulk(&self, jobs: &[NewJob<'_, T>]) -> Result<Vec<String>, EngineError> {
         // Everything is checked before anything is sent.
         let encode = |job| EncodedJob::new(&self.id, job, Placement::default());
@@ -101,7 +165,14 @@ impl<T: Serialize> Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// The queue with this identity.
+    /// The queue with this identity. Nothing is sent: a queue comes into being with its first job.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{Connection, EngineError, Queue, QueueId};
+    /// # async fn example(connection: Connection) -> Result<(), EngineError> {
+    /// let queue = Queue::<u32>::new(connection, QueueId::parse("bull", "numbers")?);
+    /// # Ok(()) }
+    /// ```
     pub fn new(connection: Connection, id: QueueId) -> Self {
         Self {
             keys: QueueKeys::new(&id),
@@ -114,11 +185,30 @@ impl<T> Queue<T> {
     }
 
     /// The queue's identity.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// tracing::info!("the queue is {}", queue.id().name());
+    /// # Ok(()) }
+    /// ```
     pub fn id(&self) -> &QueueId {
         &self.id
     }
 
     /// Lets no job start until [`resume`](Self::resume); active ones go on.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// queue.pause().await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn pause(&self) -> Result<(), EngineError> {
         let script = &scripts::PAUSE;
         script
@@ -128,6 +218,18 @@ impl<T> Queue<T> {
     }
 
     /// Lets jobs start again, those first that a 5.x client put aside.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// queue.resume().await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn resume(&self) -> Result<(), EngineError> {
         let decoder = Decoder("resume");
         loop {
@@ -139,6 +241,19 @@ impl<T> Queue<T> {
     }
 
     /// How many jobs are in each state, at one moment.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let counts = queue.counts().await?;
+    /// tracing::info!("{} wait, {} failed", counts.waiting, counts.failed);
+    /// # Ok(()) }
+    /// ```
     pub async fn counts(&self) -> Result<JobCounts, EngineError> {
         let decoder = Decoder("counts");
         let reply = scripts::COUNTS
@@ -157,7 +272,21 @@ impl<T> Queue<T> {
         })
     }
 
-    /// The job with this id.
+    /// The job with this id; absent if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// if let Some(job) = queue.job("17").await? {
+    ///     tracing::info!("{} has been tried {} times", job.name, job.attempts_made);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn job(&self, id: &str) -> Result<Option<Job>, EngineError> {
         let fields = self.connection.command("HGETALL", vec![self.keys.job(id)]);
         Job::from_fields(id, fields.await?)

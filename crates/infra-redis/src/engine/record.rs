@@ -13,6 +13,13 @@ use super::reply::{Decoder, Reply};
 use super::scripts::{self, Script};
 
 /// Lines of a job's log.
+///
+/// ```
+/// use infra_redis::engine::Logs;
+///
+/// let logs = Logs { lines: vec!["half of it".to_owned()], total: 3 };
+/// assert_eq!(logs.total - logs.lines.len() as u64, 2, "older lines were not asked for");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Logs {
     /// The lines asked for, in the order asked for.
@@ -22,8 +29,22 @@ pub struct Logs {
 }
 
 impl<T> Queue<T> {
-    /// Gives a job other data; fails if there is no such job. What a worker performs already keeps
-    /// the old data. Announced by no event.
+    /// Gives a job other data. What a worker performs already keeps the old data. Announced by no
+    /// event.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Data`] if the data has no JSON form, and
+    /// [`ScriptError::JobMissing`](crate::engine::ScriptError::JobMissing). Besides, those of every
+    /// call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// queue.update_data("17", &42).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn update_data(&self, id: &str, data: &T) -> Result<(), EngineError>
     where
         T: Serialize,
@@ -32,8 +53,23 @@ impl<T> Queue<T> {
         update_data(&self.connection, &self.keys, id, data).await
     }
 
-    /// Notes how far a job is, in any form that its readers understand; fails if there is no such
-    /// job. Announced by the event `progress`.
+    /// Notes how far a job is, in any form that its readers understand. Announced by the event
+    /// `progress`.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Data`] if the progress has no JSON form, and
+    /// [`ScriptError::JobMissing`](crate::engine::ScriptError::JobMissing). Besides, those of every
+    /// call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// queue.update_progress("17", &50).await?;
+    /// queue.update_progress("17", "waiting for the printer").await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn update_progress<P: Serialize + ?Sized>(
         &self,
         id: &str,
@@ -43,10 +79,23 @@ impl<T> Queue<T> {
         update_progress(&self.connection, &self.keys, id, progress).await
     }
 
-    /// Adds a line to a job's log, of which the newest `keep` lines stay, or all; how many there
-    /// are. Fails if there is no such job.
+    /// Adds a line to a job's log, of which the newest `keep` lines stay, or all if that is absent
+    /// or 0; how many there are.
     ///
     /// If Valkey's answer is lost, the line may have been added or not.
+    ///
+    /// # Errors
+    ///
+    /// [`ScriptError::JobMissing`](crate::engine::ScriptError::JobMissing). Besides, those of every
+    /// call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let lines = queue.add_log("17", "asked the printer", Some(100)).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn add_log(
         &self,
         id: &str,
@@ -58,6 +107,21 @@ impl<T> Queue<T> {
 
     /// Lines of a job's log, those at the places in `range` of that order: with the newest first,
     /// `0..10` is the last ten. There are none if there is no such job.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Order, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let last_ten = queue.logs("17", 0..10, Order::NewestFirst).await?;
+    /// for line in last_ten.lines {
+    ///     tracing::info!("{line}");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn logs(
         &self,
         id: &str,
@@ -87,7 +151,19 @@ impl<T> Queue<T> {
         })
     }
 
-    /// Removes all lines of a job's log but the newest `keep`.
+    /// Removes all lines of a job's log but the newest `keep`; with 0 all of them.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// queue.clear_logs("17", 10).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn clear_logs(&self, id: &str, keep: u32) -> Result<(), EngineError> {
         let key = self.keys.job_logs(id);
         let cleared = if keep == 0 {

@@ -13,15 +13,32 @@ use super::queue::Queue;
 use super::reply::Decoder;
 
 /// A worker of a queue, of whichever client, as the server sees its connection.
+///
+/// ```
+/// use infra_redis::engine::RegisteredWorker;
+///
+/// fn label(worker: &RegisteredWorker) -> &str {
+///     worker.name.as_deref().unwrap_or(&worker.address)
+/// }
+/// # let worker = RegisteredWorker {
+/// #     name: None,
+/// #     address: "127.0.0.1:50000".to_owned(),
+/// #     idle: std::time::Duration::from_secs(3),
+/// #     age: std::time::Duration::from_secs(12),
+/// #     id: 4,
+/// # };
+/// assert_eq!(label(&worker), "127.0.0.1:50000");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisteredWorker {
     /// What the worker calls itself.
     pub name: Option<String>,
     /// Where it is connected from, as `host:port`.
     pub address: String,
-    /// How long its connection has sent nothing; a worker that waits for jobs is idle for seconds.
+    /// How long its connection has sent nothing, in whole seconds; a worker that waits for jobs is
+    /// idle for seconds.
     pub idle: Duration,
-    /// How long it has been connected.
+    /// How long it has been connected, in whole seconds.
     pub age: Duration,
     /// The server's number for the connection.
     pub id: i64,
@@ -31,6 +48,20 @@ impl<T> Queue<T> {
     /// The workers that are connected now and show their names, of every client.
     ///
     /// A connection whose other end vanished without a word is listed until the server notices.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// for worker in queue.workers().await? {
+    ///     tracing::info!("{} has worked for {:?}", worker.address, worker.age);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn workers(&self) -> Result<Vec<RegisteredWorker>, EngineError> {
         let args = vec!["LIST".to_owned()];
         let reply = self.connection.command("CLIENT", args).await?;

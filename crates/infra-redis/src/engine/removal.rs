@@ -16,9 +16,25 @@ impl<T> Queue<T> {
     /// Removes a job, whatever state it is in, and its children and theirs if asked. Its parent
     /// runs if it waited for this job alone. To remove what is not there is no error.
     ///
-    /// Fails if a worker holds the job or one of the children, or if the job is the next one of a
-    /// scheduler. A tree of more than a thousand jobs is removed in steps; if a later one fails,
-    /// the children removed by then are gone, and the job stays and goes on waiting for the others.
+    /// A tree of more than a thousand jobs is removed in steps; if a later one fails, the children
+    /// removed by then are gone, and the job stays and goes on waiting for the others.
+    ///
+    /// # Errors
+    ///
+    /// [`ScriptError::Locked`](crate::engine::ScriptError::Locked) if a worker holds the job or one
+    /// of the children, and
+    /// [`ScriptError::BelongsToScheduler`](crate::engine::ScriptError::BelongsToScheduler) if the
+    /// job is the next one of a scheduler. Besides, those of every call, see
+    /// [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let with_children = true;
+    /// queue.remove("17", with_children).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn remove(&self, id: &str, with_children: bool) -> Result<(), EngineError> {
         let decoder = Decoder("remove_job");
         let mut is_first = true;
@@ -47,6 +63,18 @@ impl<T> Queue<T> {
     /// holds stay, and so do failed ones. The job runs if no other is left that it waits for.
     ///
     /// About a thousand are removed in one step; if a later step fails, the earlier ones stay.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// queue.remove_unprocessed_children("17").await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn remove_unprocessed_children(&self, id: &str) -> Result<(), EngineError> {
         let decoder = Decoder("remove_unprocessed_children");
         let mut cursor = "0".to_owned();
@@ -63,7 +91,23 @@ impl<T> Queue<T> {
     }
 
     /// Lets a job be nobody's child any more; whether a parent waited for it. The parent runs if it
-    /// waited for this job alone. Fails if the job or its parent is missing.
+    /// waited for this job alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ScriptError::JobMissing`](crate::engine::ScriptError::JobMissing), and
+    /// [`ScriptError::ParentMissing`](crate::engine::ScriptError::ParentMissing) if the parent is
+    /// gone. Besides, those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// if queue.remove_child_dependency("17").await? {
+    ///     tracing::info!("its parent does not wait for job 17 any more");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn remove_child_dependency(&self, id: &str) -> Result<bool, EngineError> {
         const OPERATION: &str = "removeChildDependency";
         let script = &scripts::REMOVE_CHILD_DEPENDENCY;
@@ -89,6 +133,19 @@ impl<T> Queue<T> {
     ///
     /// Each thousand are removed in one step. If a later step fails, the earlier ones stay; jobs
     /// that are added meanwhile may be removed or not.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let with_delayed = false;
+    /// let removed = queue.drain(with_delayed).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn drain(&self, with_delayed: bool) -> Result<u64, EngineError> {
         let decoder = Decoder("drain");
         let mut places = vec![Suffix::Wait, Suffix::Paused];
@@ -115,18 +172,32 @@ impl<T> Queue<T> {
         Ok(removed)
     }
 
-    /// Removes the jobs of one state that are older than `grace`, the oldest first and at most
-    /// `limit` if given; their ids. Finished jobs are as old as their end, others as their last
-    /// start or else their addition. Active ones are removed only if no worker holds them; the next
-    /// jobs of schedulers stay. A parent in this queue that waited for removed jobs alone goes with
-    /// them.
+    /// Removes the jobs of one state that are older than `grace`, of whole milliseconds, the oldest
+    /// first and at most `limit` if given; their ids. Finished jobs are as old as their end, others
+    /// as their last start or else their addition. Active ones are removed only if no worker holds
+    /// them; the next jobs of schedulers stay. A parent in this queue that waited for removed jobs
+    /// alone goes with them.
     ///
     /// A `limit` of 0 is none, as with BullMQ.
     ///
     /// A thousand jobs are looked at in one step, and the event `cleaned` tells the count of all
     /// steps at the end. If a step fails, the earlier ones stay, without that event.
     ///
-    /// Jobs that wait for children can't be cleaned.
+    /// # Errors
+    ///
+    /// [`EngineError::Option`] for jobs that wait for children, which can't be cleaned. Besides,
+    /// those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use infra_redis::engine::{EngineError, JobState, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let a_day = Duration::from_secs(24 * 60 * 60);
+    /// let removed = queue.clean(a_day, Some(10_000), JobState::Completed).await?;
+    /// tracing::info!("removed {} jobs", removed.len());
+    /// # Ok(()) }
+    /// ```
     pub async fn clean(
         &self,
         grace: Duration,
@@ -171,12 +242,26 @@ impl<T> Queue<T> {
         Ok(removed)
     }
 
-    /// Removes the queue and its jobs. Fails if it is not paused, or if jobs are active and it is
-    /// not `forced`.
+    /// Removes the queue and its jobs, also those that workers hold if it is `forced`.
     ///
     /// A thousand jobs are removed in one step. If a later step fails, the earlier ones stay, and
     /// calling it again removes the rest. As with BullMQ, jobs that wait for children in other
     /// queues stay.
+    ///
+    /// # Errors
+    ///
+    /// [`ScriptError::NotPaused`](crate::engine::ScriptError::NotPaused), and
+    /// [`ScriptError::HasActiveJobs`](crate::engine::ScriptError::HasActiveJobs) if it is not
+    /// forced. Besides, those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// queue.pause().await?;
+    /// queue.obliterate(false).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn obliterate(&self, forced: bool) -> Result<(), EngineError> {
         let decoder = Decoder("obliterate");
         loop {
@@ -195,6 +280,18 @@ impl<T> Queue<T> {
 
     /// Removes all events but about the newest `count`, and some more that Valkey keeps because it
     /// is cheaper; how many were removed.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let removed = queue.trim_events(1000).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn trim_events(&self, count: u64) -> Result<u64, EngineError> {
         let args = [
             self.keys.of(Suffix::Events),
@@ -208,6 +305,18 @@ impl<T> Queue<T> {
 
     /// Lets jobs be added again under a deduplication id, whichever job stands for it; whether one
     /// did.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let was_taken = queue.remove_deduplication_key("ada@example.org").await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn remove_deduplication_key(&self, id: &str) -> Result<bool, EngineError> {
         let args = vec![self.keys.deduplication(id)];
         let reply: Reply = self.connection.command("DEL", args).await?;
@@ -216,6 +325,18 @@ impl<T> Queue<T> {
 
     /// Lets jobs be added again under the deduplication id that this job stands for; whether it
     /// stands for one.
+    ///
+    /// # Errors
+    ///
+    /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let stood_for_others = queue.release_deduplication("17").await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn release_deduplication(&self, job_id: &str) -> Result<bool, EngineError> {
         let script = &scripts::RELEASE_DEDUPLICATION;
         let args = [job_id.to_owned()];

@@ -3,6 +3,25 @@
 use super::error::EngineError;
 
 /// An answer of the server.
+///
+/// ```
+/// use infra_redis::engine::Reply;
+///
+/// /// What `LRANGE` answers, as texts.
+/// fn texts(reply: Reply) -> Vec<String> {
+///     let Reply::List(items) = reply else {
+///         return Vec::new();
+///     };
+///     let text = |item| match item {
+///         Reply::Text(text) => Some(text),
+///         _ => None,
+///     };
+///     items.into_iter().filter_map(text).collect()
+/// }
+///
+/// let reply = Reply::List(vec![Reply::Text("1".to_owned()), Reply::Nil]);
+/// assert_eq!(texts(reply), ["1"]);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
     /// Nothing.

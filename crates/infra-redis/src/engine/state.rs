@@ -7,6 +7,18 @@ use super::error::OptionError;
 use super::keys::Suffix;
 
 /// What a job is doing. The words are BullMQ's.
+///
+/// It is read from BullMQ's words and written as them:
+///
+/// ```
+/// use infra_redis::engine::JobState;
+///
+/// let state: JobState = "waiting-children".parse()?;
+/// assert_eq!(state, JobState::WaitingChildren);
+/// assert_eq!(state.to_string(), "waiting-children");
+/// assert!("done".parse::<JobState>().is_err());
+/// # Ok::<(), infra_redis::engine::OptionError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum JobState {
     /// Ready, without a priority; also when the queue is paused.
@@ -25,7 +37,13 @@ pub enum JobState {
     Failed,
 }
 
-/// How a job finished.
+/// A state in which a job has finished.
+///
+/// ```
+/// use infra_redis::engine::{FinishedState, JobState};
+///
+/// assert_eq!(JobState::from(FinishedState::Failed), JobState::Failed);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FinishedState {
     /// Done.
@@ -35,7 +53,13 @@ pub enum FinishedState {
 }
 
 impl JobState {
-    /// All states.
+    /// All states, each once.
+    ///
+    /// ```
+    /// # use infra_redis::engine::JobState;
+    /// let words = JobState::ALL.map(JobState::as_str);
+    /// assert_eq!(words[..3], ["waiting", "prioritized", "delayed"]);
+    /// ```
     pub const ALL: [Self; 7] = [
         Self::Waiting,
         Self::Prioritized,
@@ -47,6 +71,11 @@ impl JobState {
     ];
 
     /// BullMQ's word for it.
+    ///
+    /// ```
+    /// # use infra_redis::engine::JobState;
+    /// assert_eq!(JobState::WaitingChildren.as_str(), "waiting-children");
+    /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -76,6 +105,11 @@ impl JobState {
 
 impl FinishedState {
     /// BullMQ's word for it.
+    ///
+    /// ```
+    /// # use infra_redis::engine::FinishedState;
+    /// assert_eq!(FinishedState::Failed.as_str(), "failed");
+    /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Completed => "completed",

@@ -29,11 +29,19 @@ use run::Runner;
 use waker::Waker;
 
 /// At most so many job starts in a window, over all workers of the queue.
+///
+/// ```
+/// use infra_redis::engine::{RateLimit, WorkerSettings};
+/// use std::time::Duration;
+///
+/// let a_hundred_a_minute = RateLimit { max: 100, window: Duration::from_secs(60) };
+/// let settings = WorkerSettings { rate_limit: Some(a_hundred_a_minute), ..WorkerSettings::default() };
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// How many jobs may start.
+    /// How many jobs may start; at least 1.
     pub max: u32,
-    /// How long the window is, from its first job; whole milliseconds.
+    /// How long the window is, from its first job; whole milliseconds, at least one.
     pub window: Duration,
 }
 
@@ -42,6 +50,17 @@ pub struct RateLimit {
 /// Far from Valkey a slot stands empty for a round trip between two jobs, unless its next job is
 /// there already. Jobs that are held are locked, their locks are renewed, and they count as active;
 /// a worker that stops gives them back to the front of the queue at once.
+///
+/// ```
+/// use infra_redis::engine::{LookAhead, WorkerSettings};
+///
+/// let settings = WorkerSettings {
+///     concurrency: 50,
+///     look_ahead: LookAhead::Automatic { at_most: 500 },
+///     ..WorkerSettings::default()
+/// };
+/// # assert_ne!(settings.look_ahead, LookAhead::None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LookAhead {
     /// None: each job finds a free slot.
@@ -59,30 +78,44 @@ pub enum LookAhead {
 
 /// How a worker works. The defaults are BullMQ's, except that an idle worker looks less often for
 /// jobs that nobody announced.
+///
+/// ```
+/// use infra_redis::engine::{Keep, WorkerSettings};
+///
+/// let settings = WorkerSettings {
+///     name: Some("printer-1".to_owned()),
+///     concurrency: 4,
+///     keep_completed: Keep::Newest(1000),
+///     ..WorkerSettings::default()
+/// };
+/// ```
 #[derive(Clone)]
 pub struct WorkerSettings {
     /// A name that other clients show beside the jobs it worked.
     pub name: Option<String>,
-    /// How many jobs it works at once; at least 1.
+    /// How many jobs it works at once; 0 counts as 1.
     pub concurrency: usize,
     /// How many jobs it claims beyond those it can work at once.
     pub look_ahead: LookAhead,
     /// How many jobs may start in a window.
     pub rate_limit: Option<RateLimit>,
-    /// How long a job stays locked without renewal. Renewed at half-time.
+    /// How long a job stays locked without renewal: whole milliseconds, 30 seconds by default.
+    /// Renewed at half-time, so it must be well above the time that Valkey takes to answer.
     pub lock_duration: Duration,
-    /// How often jobs are looked for whose worker is gone.
+    /// How often jobs are looked for whose worker is gone: whole milliseconds, at least one, and 30
+    /// seconds by default.
     pub stalled_interval: Duration,
-    /// How often a job may lose its worker before it fails.
+    /// How often a job may lose its worker before it fails; 1 by default. With 0 it fails the first
+    /// time.
     pub max_stalls: u32,
-    /// The longest sleep before looking for jobs that nobody announced.
+    /// The longest sleep before looking for jobs that nobody announced; 10 seconds by default.
     pub idle_poll: Duration,
     /// Which completed jobs are kept, where the job's own options don't say.
     pub keep_completed: Keep,
     /// Which failed jobs are kept, where the job's own options don't say.
     pub keep_failed: Keep,
-    /// How many minutes of counts of finished jobs are kept, for other clients' charts; none are
-    /// counted if absent.
+    /// How many minutes of counts of finished jobs are kept, for other clients' charts, at least 1;
+    /// none are counted if absent.
     pub metrics_points: Option<u32>,
     /// Decides how long jobs wait whose backoff is neither fixed nor exponential; such a job fails
     /// for good if absent.
@@ -112,6 +145,22 @@ impl Default for WorkerSettings {
 }
 
 /// What became of an attempt.
+///
+/// ```
+/// use infra_redis::engine::JobOutcome;
+///
+/// /// The word for it in metrics.
+/// fn label(outcome: JobOutcome) -> &'static str {
+///     match outcome {
+///         JobOutcome::Completed => "completed",
+///         JobOutcome::Retried => "retried",
+///         JobOutcome::Failed => "failed",
+///         JobOutcome::HandedBack | JobOutcome::Lost => "not ended here",
+///     }
+/// }
+///
+/// assert_eq!(label(JobOutcome::Lost), "not ended here");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum JobOutcome {
     /// The job is done.
@@ -127,15 +176,72 @@ pub enum JobOutcome {
 }
 
 /// Told about what a worker does, for metrics.
+///
+/// ```
+/// use infra_redis::engine::{JobOutcome, WorkerObserver, WorkerSettings};
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::time::Duration;
+///
+/// #[derive(Default)]
+/// struct Failures(AtomicU64);
+///
+/// impl WorkerObserver for Failures {
+///     fn attempt_ended(&self, outcome: JobOutcome, _duration: Duration) {
+///         if outcome == JobOutcome::Failed {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// let failures = Arc::new(Failures::default());
+/// let settings = WorkerSettings { observer: Some(failures.clone()), ..WorkerSettings::default() };
+/// failures.attempt_ended(JobOutcome::Failed, Duration::from_millis(3));
+/// assert_eq!(failures.0.load(Ordering::Relaxed), 1);
+/// ```
 pub trait WorkerObserver: Send + Sync {
     /// An attempt ended after `duration`.
+    ///
+    /// ```
+    /// # use infra_redis::engine::{JobOutcome, WorkerObserver};
+    /// # use std::time::Duration;
+    /// # struct Slow;
+    /// # impl WorkerObserver for Slow {
+    /// fn attempt_ended(&self, outcome: JobOutcome, duration: Duration) {
+    ///     if duration > Duration::from_secs(10) {
+    ///         tracing::warn!(?outcome, ?duration, "a slow job");
+    ///     }
+    /// }
+    /// # }
+    /// ```
     fn attempt_ended(&self, outcome: JobOutcome, duration: Duration);
 
     /// The worker has looked at its queue, or tried to: its loop is alive.
+    ///
+    /// ```
+    /// # use infra_redis::engine::{JobOutcome, WorkerObserver};
+    /// # use std::time::{Duration, Instant};
+    /// # struct Pulse(std::sync::Mutex<Instant>);
+    /// # impl WorkerObserver for Pulse {
+    /// #     fn attempt_ended(&self, _: JobOutcome, _: Duration) {}
+    /// fn beat(&self) {
+    ///     if let Ok(mut last) = self.0.lock() {
+    ///         *last = Instant::now();
+    ///     }
+    /// }
+    /// # }
+    /// ```
     fn beat(&self) {}
 }
 
 /// What a worker left behind when it stopped.
+///
+/// ```
+/// use infra_redis::engine::StopReport;
+///
+/// let report = StopReport { finished: 3, handed_back: 1, abandoned: 0 };
+/// assert_eq!(report.abandoned, 0, "nobody has to wait for a lock to run out");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StopReport {
     /// Jobs that ended within the grace period.
@@ -147,10 +253,39 @@ pub struct StopReport {
 }
 
 /// Claims jobs of a queue and performs them. See [`WorkerHandle`] for how it is stopped.
+///
+/// ```no_run
+/// use infra_redis::engine::{ConnectionSettings, Processor, QueueId, Worker, WorkerSettings};
+/// use std::time::Duration;
+///
+/// # async fn example(double: impl Processor) -> Result<(), Box<dyn std::error::Error>> {
+/// let connection = ConnectionSettings::parse("redis://127.0.0.1:6379")?;
+/// let queue = QueueId::parse("bull", "numbers")?;
+/// let worker = Worker::start(&connection, queue, double, WorkerSettings::default()).await?;
+/// // ... until the process should end ...
+/// worker.stop(Duration::from_secs(20)).await;
+/// # Ok(()) }
+/// ```
 pub struct Worker;
 
 impl Worker {
     /// Connects and starts to work.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Start`] if a connection can't be made, and [`EngineError::Option`] if the
+    /// server is a cluster and the queue's prefix has no hash tag. Besides, those of every call,
+    /// see [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{ConnectionSettings, EngineError, Processor, QueueId, Worker, WorkerSettings};
+    /// # async fn example(connection: ConnectionSettings, double: impl Processor) -> Result<(), EngineError> {
+    /// let settings = WorkerSettings { concurrency: 10, ..WorkerSettings::default() };
+    /// let queue = QueueId::parse("bull", "numbers")?;
+    /// let worker = Worker::start(&connection, queue, double, settings).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn start<P: Processor>(
         connection: &ConnectionSettings,
         queue: QueueId,
@@ -239,6 +374,15 @@ impl<P: Processor> ConnectedWorker<P> {
 }
 
 /// A running worker. Dropping the handle does not stop it.
+///
+/// ```no_run
+/// # use infra_redis::engine::WorkerHandle;
+/// # use std::time::Duration;
+/// # async fn example(worker: WorkerHandle) {
+/// let report = worker.stop(Duration::from_secs(20)).await;
+/// tracing::info!("{} jobs went back to the queue", report.handed_back);
+/// # }
+/// ```
 #[must_use = "a worker can only be stopped through its handle"]
 pub struct WorkerHandle {
     queue: QueueId,
@@ -250,16 +394,46 @@ pub struct WorkerHandle {
 
 impl WorkerHandle {
     /// The queue it works.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::WorkerHandle;
+    /// # fn example(worker: &WorkerHandle) {
+    /// tracing::info!("working {}", worker.queue().name());
+    /// # }
+    /// ```
     pub fn queue(&self) -> &QueueId {
         &self.queue
     }
 
     /// Makes it claim no more jobs; those at work go on.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::WorkerHandle;
+    /// # use std::time::Duration;
+    /// # async fn example(workers: Vec<WorkerHandle>) {
+    /// // All of them at once, so that none claims what the others will not finish.
+    /// workers.iter().for_each(WorkerHandle::stop_claiming);
+    /// for worker in workers {
+    ///     worker.stop(Duration::from_secs(20)).await;
+    /// }
+    /// # }
+    /// ```
     pub fn stop_claiming(&self) {
         self.stop.cancel();
     }
 
     /// Stops: claims no more jobs, gives those at work up to `grace`, and hands the rest back.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::WorkerHandle;
+    /// # use std::time::Duration;
+    /// # async fn example(worker: WorkerHandle) {
+    /// let report = worker.stop(Duration::from_secs(20)).await;
+    /// if report.abandoned > 0 {
+    ///     tracing::warn!("{} jobs wait for their locks to run out", report.abandoned);
+    /// }
+    /// # }
+    /// ```
     pub async fn stop(mut self, grace: Duration) -> StopReport {
         self.stop.cancel();
         let report = if let Ok(report) = tokio::time::timeout(grace, &mut self.main).await {

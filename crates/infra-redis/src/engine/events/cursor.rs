@@ -20,6 +20,13 @@ pub struct EventCursor {
 }
 
 /// A text that is not a cursor.
+///
+/// ```
+/// use infra_redis::engine::EventCursor;
+///
+/// let error = "yesterday".parse::<EventCursor>().unwrap_err();
+/// assert_eq!(error.to_string(), "`yesterday` is not a cursor such as `1795507964676-0`");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a cursor such as `1795507964676-0`")]
 pub struct CursorError(String);

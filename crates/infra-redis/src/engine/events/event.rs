@@ -5,6 +5,23 @@ use serde::de::IgnoredAny;
 use super::cursor::EventCursor;
 
 /// What happened. States have BullMQ's names.
+///
+/// More kinds may come, so a `match` needs an arm for the others:
+///
+/// ```
+/// use infra_redis::engine::QueueEvent;
+///
+/// /// Whether the event is one that someone should look at.
+/// fn is_alarming(event: &QueueEvent) -> bool {
+///     match event {
+///         QueueEvent::Failed { .. } | QueueEvent::Stalled { .. } => true,
+///         _ => false,
+///     }
+/// }
+///
+/// assert!(!is_alarming(&QueueEvent::Drained));
+/// assert!(is_alarming(&QueueEvent::Stalled { job_id: "17".to_owned() }));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QueueEvent {

@@ -26,6 +26,19 @@ const LOOK_BACK: &str = "1000";
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Why no return value came.
+///
+/// ```
+/// use infra_redis::engine::WaitError;
+///
+/// /// Whether the job may still complete.
+/// fn is_open(error: &WaitError) -> bool {
+///     matches!(error, WaitError::TimedOut { .. })
+/// }
+///
+/// let error = WaitError::Failed { id: "17".to_owned(), reason: "no paper".to_owned() };
+/// assert_eq!(error.to_string(), "no paper");
+/// assert!(!is_open(&error));
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum WaitError {
     /// The job failed for good.
@@ -61,11 +74,29 @@ pub enum WaitError {
 }
 
 impl<T> Queue<T> {
-    /// What a job returned, as JSON, once it has completed; waits for that until the deadline.
+    /// What a job returned, as JSON, once it has completed; waits for that until the deadline,
+    /// which is counted from now.
     ///
     /// The first wait opens a connection, which all later ones of this queue and its clones share
     /// until the last of them is dropped. A job that was removed when it finished is found as long
     /// as its end is among the queue's last thousand events.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::Failed`] with the reason if the job fails for good, [`WaitError::TimedOut`]
+    /// after the deadline, and [`WaitError::Missing`] if there is no such job and no word of how it
+    /// ended. While Valkey is away it goes on waiting.
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{JobOptions, Queue};
+    /// # use std::time::Duration;
+    /// # async fn example(queue: Queue<u32>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let id = queue.add("double", &21, &JobOptions::default()).await?;
+    /// let json = queue.wait_until_finished(&id, Duration::from_secs(30)).await?;
+    /// let doubled: u32 = serde_json::from_str(&json)?;
+    /// # Ok(()) }
+    /// ```
     pub async fn wait_until_finished(
         &self,
         id: &str,

@@ -15,11 +15,23 @@ impl<T> Queue<T> {
     /// where it stands among them.
     ///
     /// The events of jobs share the stream, and about its newest `max_len` entries are kept: of all
-    /// kinds, not only of these. Without a number it is as many as the queue keeps anyway. If
-    /// Valkey's answer is lost, the event may have been told or not.
+    /// kinds, not only of these. Without a number it is as many as the queue keeps anyway, which is
+    /// 10,000 if nobody said otherwise. If Valkey's answer is lost, the event may have been told or
+    /// not.
     ///
-    /// Refused are names of the queue's own events, and a field called `event`, which holds the
-    /// name.
+    /// # Errors
+    ///
+    /// [`EngineError::Option`] if the name is empty or that of one of the queue's own events, or if
+    /// a field is called `event`, which holds the name. Besides, those of every call, see
+    /// [`EngineError`](crate::engine::EngineError).
+    ///
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{EngineError, Queue};
+    /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
+    /// let cursor = queue.publish_event("greeted", &[("who", "Ada")], None).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn publish_event(
         &self,
         name: &str,
