@@ -29,6 +29,10 @@ struct Route {
 
 impl QueuePublisher {
     /// A publisher to all queues under this prefix.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`] if the name of a queue can't be that of one in Valkey.
     pub fn new(
         connection: &Connection,
         prefix: &str,
