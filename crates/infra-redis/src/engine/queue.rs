@@ -97,13 +97,12 @@ impl<T: Serialize> Queue<T> {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Option`] if the options contradict each other, and [`EngineError::Data`] if
-    /// the data has no JSON form; then nothing was sent.
-    /// [`ScriptError::ParentMissing`](crate::engine::ScriptError::ParentMissing) or
-    /// [`ScriptError::ParentCannotBeReplaced`](crate::engine::ScriptError::ParentCannotBeReplaced)
-    /// if the job can't be a child of its parent. Besides, those of every call, see
+    /// [`EngineError::Option`] if an option can't be used, such as a priority that is too high or data
+    /// above `size_limit`, and [`EngineError::Data`] if the data has no JSON form; then nothing was
+    /// sent. [`ScriptError::ParentMissing`](crate::engine::ScriptError::ParentMissing) or
+    /// [`ScriptError::ParentCannotBeReplaced`](crate::engine::ScriptError::ParentCannotBeReplaced) if
+    /// the job can't be a child of its parent. Besides, those of every call, see
     /// [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use std::time::Duration;
