@@ -184,7 +184,6 @@ impl Backoff {
     ///
     /// [`BackoffError::Jitter`] if the share is not from 0 to 1.
     ///
-    ///
     /// ```
     /// # use infra_redis::engine::Backoff;
     /// # use std::time::Duration;

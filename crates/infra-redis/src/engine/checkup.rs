@@ -75,7 +75,6 @@ impl<T> Queue<T> {
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -108,7 +107,6 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};

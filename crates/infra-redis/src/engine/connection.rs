@@ -59,7 +59,6 @@ impl ConnectionSettings {
     ///
     /// [`ConnectError::Url`] if it is no such address. The error shows no password.
     ///
-    ///
     /// ```
     /// # use infra_redis::engine::ConnectionSettings;
     /// assert!(ConnectionSettings::parse("valkey://localhost").is_ok());
@@ -174,7 +173,6 @@ impl Connection {
     ///
     /// [`ConnectError::Unreachable`] if no server answers there, or if it refuses the password.
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{ConnectError, Connection, ConnectionSettings};
     /// # async fn example() -> Result<(), ConnectError> {
@@ -215,7 +213,6 @@ impl Connection {
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{Connection, EngineError, Reply};
     /// # async fn example(connection: Connection) -> Result<(), EngineError> {
@@ -253,7 +250,6 @@ impl Connection {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{Connection, EngineError};

@@ -17,7 +17,6 @@ const STEP: &str = "1000";
 ///
 /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
 ///
-///
 /// ```no_run
 /// # use infra_redis::engine::{Connection, EngineError, QueueId, find_queues};
 /// # async fn example(connection: Connection) -> Result<(), EngineError> {

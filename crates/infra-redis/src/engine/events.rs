@@ -107,7 +107,6 @@ impl QueueEvents {
     /// [`EngineError::Unavailable`] also if no connection could be made. Besides, those of every
     /// call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{ConnectionSettings, EngineError, QueueEvents, QueueId, ReadFrom};
     /// # async fn example(settings: ConnectionSettings) -> Result<(), EngineError> {

@@ -182,7 +182,6 @@ impl Flows {
     /// [`EngineError::Option`] if there are too many of them, or if a job below the root names a
     /// parent.
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Flow, Flows};
     /// # async fn example(flows: Flows, book: Flow) -> Result<(), EngineError> {
@@ -214,7 +213,6 @@ impl Flows {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Flows, QueueId};

@@ -122,7 +122,6 @@ impl<T> Queue<T> {
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, JobState, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -152,7 +151,6 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, JobState, Order, Queue};
@@ -217,7 +215,6 @@ impl<T> Queue<T> {
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -239,7 +236,6 @@ impl<T> Queue<T> {
     ///
     /// [`ScriptError::JobMissing`](crate::engine::ScriptError::JobMissing). Besides, those of every
     /// call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Finished, Queue};
@@ -274,7 +270,6 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, FinishedState, Queue};
@@ -323,7 +318,6 @@ impl<T> Queue<T> {
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -344,7 +338,6 @@ impl<T> Queue<T> {
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -364,7 +357,6 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
@@ -392,7 +384,6 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};

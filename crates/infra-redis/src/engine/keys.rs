@@ -27,7 +27,6 @@ impl QueueId {
     ///
     /// [`OptionError`] if the name is empty or contains `:`.
     ///
-    ///
     /// ```
     /// # use infra_redis::engine::QueueId;
     /// assert!(QueueId::parse("bull", "mail").is_ok());

@@ -21,7 +21,6 @@ impl<T> Queue<T> {
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -42,7 +41,6 @@ impl<T> Queue<T> {
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -60,7 +58,6 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
@@ -85,7 +82,6 @@ impl<T> Queue<T> {
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use std::num::NonZeroU32;
     /// # use infra_redis::engine::{EngineError, Queue};
@@ -103,7 +99,6 @@ impl<T> Queue<T> {
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -119,7 +114,6 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
@@ -146,7 +140,6 @@ impl<T> Queue<T> {
     /// [`EngineError::Option`] if the limit allows no job or its window is shorter than a
     /// millisecond. Besides, those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use std::time::Duration;
     /// # use infra_redis::engine::{EngineError, Queue, RateLimit};
@@ -169,7 +162,6 @@ impl<T> Queue<T> {
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -187,7 +179,6 @@ impl<T> Queue<T> {
     ///
     /// [`EngineError::Option`] if the time is shorter than a millisecond. Besides, those of every
     /// call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -213,7 +204,6 @@ impl<T> Queue<T> {
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -235,7 +225,6 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};

@@ -41,7 +41,6 @@ impl<T> Queue<T> {
     /// [`ScriptError::NotInState`](crate::engine::ScriptError::NotInState) if it is not delayed.
     /// Besides, those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -70,7 +69,6 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
@@ -101,7 +99,6 @@ impl<T> Queue<T> {
     /// [`ScriptError::JobMissing`](crate::engine::ScriptError::JobMissing), and
     /// [`ScriptError::NotInState`](crate::engine::ScriptError::NotInState) if it is not in that
     /// state. Besides, those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, FinishedState, Queue, RetryReset};
@@ -139,7 +136,6 @@ impl<T> Queue<T> {
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, FinishedState, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -176,7 +172,6 @@ impl<T> Queue<T> {
     /// [`ScriptError::JobMissing`](crate::engine::ScriptError::JobMissing). Besides, those of every
     /// call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -210,7 +205,6 @@ impl<T> Queue<T> {
     /// [`ScriptError::JobMissing`](crate::engine::ScriptError::JobMissing), and
     /// [`ScriptError::NotInState`](crate::engine::ScriptError::NotInState) if it is not delayed.
     /// Besides, those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use std::time::Duration;

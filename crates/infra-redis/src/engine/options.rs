@@ -35,7 +35,6 @@ impl JobId {
     ///
     /// [`OptionError`] if the id breaks one of these rules.
     ///
-    ///
     /// ```
     /// # use infra_redis::engine::JobId;
     /// assert!(JobId::parse("tenant:invoice:17").is_ok());

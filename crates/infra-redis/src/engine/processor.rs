@@ -49,7 +49,6 @@ pub trait Processor: Send + Sync + 'static {
     ///
     /// A [`JobError`], which decides what becomes of the job.
     ///
-    ///
     /// ```
     /// # use infra_redis::engine::{Claimed, JobContext, JobError, Processor};
     /// # struct Fetch;
@@ -156,7 +155,6 @@ impl JobContext {
     ///
     /// As with [`Queue::update_progress`].
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, JobContext};
     /// # async fn example(context: &JobContext) -> Result<(), EngineError> {
@@ -177,7 +175,6 @@ impl JobContext {
     /// # Errors
     ///
     /// As with [`Queue::add_log`].
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, JobContext};
@@ -201,7 +198,6 @@ impl JobContext {
     ///
     /// As with [`Queue::update_data`].
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, JobContext};
     /// # async fn example(context: &JobContext) -> Result<(), EngineError> {
@@ -218,7 +214,6 @@ impl JobContext {
     /// # Errors
     ///
     /// As with [`Queue::children_values`].
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, JobContext};
@@ -238,7 +233,6 @@ impl JobContext {
     ///
     /// As with [`Queue::ignored_failures`].
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, JobContext};
     /// # async fn example(context: &JobContext) -> Result<(), EngineError> {
@@ -254,7 +248,6 @@ impl JobContext {
     /// # Errors
     ///
     /// As with [`Queue::add`].
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, JobContext, JobOptions, NewJob, QueueId};

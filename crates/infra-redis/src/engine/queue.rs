@@ -142,7 +142,6 @@ impl<T: Serialize> Queue<T> {
     /// As with [`add`](Self::add). The options and data of all jobs are checked before any is
     /// added.
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, JobOptions, NewJob, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -201,7 +200,6 @@ impl<T> Queue<T> {
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -221,7 +219,6 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
@@ -244,7 +241,6 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
@@ -276,7 +272,6 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};

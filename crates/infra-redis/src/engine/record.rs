@@ -38,7 +38,6 @@ impl<T> Queue<T> {
     /// [`ScriptError::JobMissing`](crate::engine::ScriptError::JobMissing). Besides, those of every
     /// call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -61,7 +60,6 @@ impl<T> Queue<T> {
     /// [`EngineError::Data`] if the progress has no JSON form, and
     /// [`ScriptError::JobMissing`](crate::engine::ScriptError::JobMissing). Besides, those of every
     /// call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
@@ -89,7 +87,6 @@ impl<T> Queue<T> {
     /// [`ScriptError::JobMissing`](crate::engine::ScriptError::JobMissing). Besides, those of every
     /// call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -111,7 +108,6 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Order, Queue};
@@ -156,7 +152,6 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};

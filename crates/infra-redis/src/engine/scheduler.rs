@@ -232,7 +232,6 @@ impl<T> Queue<T> {
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {
@@ -252,7 +251,6 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
@@ -275,7 +273,6 @@ impl<T> Queue<T> {
     /// # Errors
     ///
     /// Only those of every call, see [`EngineError`](crate::engine::EngineError).
-    ///
     ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};

@@ -277,7 +277,6 @@ impl Worker {
     /// server is a cluster and the queue's prefix has no hash tag. Besides, those of every call,
     /// see [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{ConnectionSettings, EngineError, Processor, QueueId, Worker, WorkerSettings};
     /// # async fn example(connection: ConnectionSettings, double: impl Processor) -> Result<(), EngineError> {

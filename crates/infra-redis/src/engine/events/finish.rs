@@ -87,7 +87,6 @@ impl<T> Queue<T> {
     /// after the deadline, and [`WaitError::Missing`] if there is no such job and no word of how it
     /// ended. While Valkey is away it goes on waiting.
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{JobOptions, Queue};
     /// # use std::time::Duration;

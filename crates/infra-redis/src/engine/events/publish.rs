@@ -25,7 +25,6 @@ impl<T> Queue<T> {
     /// a field is called `event`, which holds the name. Besides, those of every call, see
     /// [`EngineError`](crate::engine::EngineError).
     ///
-    ///
     /// ```no_run
     /// # use infra_redis::engine::{EngineError, Queue};
     /// # async fn example(queue: Queue<u32>) -> Result<(), EngineError> {

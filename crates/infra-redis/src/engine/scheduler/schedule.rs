@@ -41,7 +41,6 @@ impl Schedule {
     ///
     /// [`OptionError`] if the interval is shorter than a millisecond.
     ///
-    ///
     /// ```
     /// # use infra_redis::engine::Schedule;
     /// # use std::time::Duration;
@@ -59,7 +58,6 @@ impl Schedule {
     ///
     /// [`OptionError`] if the interval is shorter than a millisecond, or if the offset is not
     /// shorter than the interval.
-    ///
     ///
     /// ```
     /// # use infra_redis::engine::Schedule;
@@ -98,7 +96,6 @@ impl Schedule {
     /// [`OptionError`] if the pattern can't be read or never comes true, or if there is no such
     /// time zone.
     ///
-    ///
     /// ```
     /// # use infra_redis::engine::Schedule;
     /// let report = Schedule::cron("30 7 * * MON-FRI", None)?;
@@ -125,7 +122,6 @@ impl Schedule {
     /// # Errors
     ///
     /// Those of these two; and [`OptionError`] if neither `every` nor `pattern` is given, or both.
-    ///
     ///
     /// ```
     /// # use infra_redis::engine::Schedule;
