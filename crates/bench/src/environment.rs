@@ -12,6 +12,15 @@ pub(crate) enum Keep {
     Newest(u32),
 }
 
+/// How many jobs the worker holds beyond its slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LookAhead {
+    /// This many.
+    Jobs(usize),
+    /// As many as the engine takes for worth while.
+    Automatic,
+}
+
 /// The settings of one run.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Environment {
@@ -25,7 +34,7 @@ pub(crate) struct Environment {
     /// Adds under way, and slots of the worker.
     pub(crate) concurrency: usize,
     /// Jobs the worker may hold beyond its slots.
-    pub(crate) look_ahead: usize,
+    pub(crate) look_ahead: LookAhead,
     /// Jobs in one bulk.
     pub(crate) chunk: usize,
     /// Bytes of filler in a job's data.
@@ -85,7 +94,7 @@ impl Environment {
                 .unwrap_or_else(|| "bench".to_owned()),
             jobs: variables.at_least_one("BENCH_JOBS", 20_000)?,
             concurrency: variables.at_least_one("BENCH_CONCURRENCY", 1)?,
-            look_ahead: variables.number("BENCH_LOOK_AHEAD", 0)?,
+            look_ahead: variables.look_ahead()?,
             chunk: variables.at_least_one("BENCH_CHUNK", 100)?,
             payload: variables.number("BENCH_PAYLOAD", 64)?,
             keep: variables.keep()?,
@@ -164,6 +173,15 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         }
     }
 
+    fn look_ahead(&self) -> Result<LookAhead, EnvironmentError> {
+        match self.text("BENCH_LOOK_AHEAD").as_deref() {
+            Some("auto") => Ok(LookAhead::Automatic),
+            _ => self
+                .parse("BENCH_LOOK_AHEAD", 0, "auto or a whole number of jobs")
+                .map(LookAhead::Jobs),
+        }
+    }
+
     fn keep(&self) -> Result<Keep, EnvironmentError> {
         match self.text("BENCH_KEEP").as_deref() {
             None | Some("none") => Ok(Keep::None),
@@ -211,7 +229,8 @@ mod tests {
         .unwrap();
         assert_eq!(environment.url, "redis://a:1");
         assert_eq!(environment.control_url, "redis://b:2");
-        assert_eq!((environment.jobs, environment.look_ahead), (7, 3));
+        assert_eq!(environment.jobs, 7);
+        assert_eq!(environment.look_ahead, LookAhead::Jobs(3));
         assert_eq!(environment.keep, Keep::Newest(12));
         assert_eq!(environment.work, Duration::from_millis(20));
         assert!(environment.has_detail);

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use infra_redis::engine::{
     Claimed, ConnectedWorker, Connection, ConnectionSettings, JobContext, JobCounts, JobError,
-    JobOptions, Keep, NewJob, Processor, Queue, QueueId, Worker, WorkerHandle, WorkerSettings,
+    JobOptions, Keep, LookAhead, NewJob, Processor, Queue, QueueId, Worker, WorkerHandle,
+    WorkerSettings,
 };
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use crate::environment::{Environment, Keep as Kept};
+use crate::environment::{Environment, Keep as Kept, LookAhead as Ahead};
 use crate::server::Server;
 use crate::tally::{Completions, Runs};
 use crate::window::Window;
@@ -138,7 +139,7 @@ impl Setup {
             runs: Arc::clone(&runs),
             deed,
         };
-        let settings = worker_settings(&self.environment, Arc::clone(&completions))?;
+        let settings = worker_settings(&self.environment, Arc::clone(&completions));
         let id = self.queue.id().clone();
         let worker = Worker::connect(&self.settings, id, performer, settings).await?;
         Ok(Ready {
@@ -179,19 +180,14 @@ pub(crate) async fn join(mut tasks: JoinSet<Result<()>>) -> Result<()> {
 }
 
 /// The one place where the engine is told how to work.
-fn worker_settings(
-    environment: &Environment,
-    observer: Arc<Completions>,
-) -> Result<WorkerSettings> {
-    // Look-ahead is set here once `WorkerSettings` has it.
-    ensure!(
-        environment.look_ahead == 0,
-        "BENCH_LOOK_AHEAD is {}, but the engine's workers hold no jobs beyond their slots yet; leave \
-         it out",
-        environment.look_ahead
-    );
-    Ok(WorkerSettings {
+fn worker_settings(environment: &Environment, observer: Arc<Completions>) -> WorkerSettings {
+    WorkerSettings {
         concurrency: environment.concurrency,
+        look_ahead: match environment.look_ahead {
+            Ahead::Jobs(0) => LookAhead::None,
+            Ahead::Jobs(count) => LookAhead::Jobs(count),
+            Ahead::Automatic => LookAhead::Automatic { at_most: 1000 },
+        },
         keep_completed: match environment.keep {
             Kept::All => Keep::All,
             Kept::None => Keep::None,
@@ -199,7 +195,7 @@ fn worker_settings(
         },
         observer: Some(observer),
         ..WorkerSettings::default()
-    })
+    }
 }
 
 /// What a processor does with a job.

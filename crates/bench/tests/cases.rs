@@ -241,16 +241,19 @@ fn bad_input_is_answered_with_a_sentence() {
 }
 
 #[tokio::test]
-async fn look_ahead_is_refused_while_the_engine_has_none() {
+async fn jobs_held_ahead_run_once_too() {
     let valkey = PrivateValkey::start().await.unwrap();
-    let url = valkey.url();
-    let variables = [
-        ("BENCH_URL", url.as_str()),
-        ("BENCH_LOOK_AHEAD", "3"),
-        ("BENCH_JOBS", "3"),
-    ];
-    let output = bench(&["process"], &variables);
-    assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("BENCH_LOOK_AHEAD is 3"), "{said}");
+    for look_ahead in ["7", "auto"] {
+        let variables = [
+            ("BENCH_URL", valkey.url()),
+            ("BENCH_LOOK_AHEAD", look_ahead.to_owned()),
+            ("BENCH_JOBS", "100".to_owned()),
+        ];
+        let variables = variables
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
+        let output = bench(&["process"], &variables);
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert!(printed.contains(r#""exact":true"#), "{printed}");
+    }
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use infra_redis::engine::{
-    Backoff, Claimed, FailedAttempt, Failure, JobContext, JobError, JobId, JobOptions, Keep,
-    NewJob, RateLimit, Reply, WorkerSettings,
+    Backoff, Claimed, FailedAttempt, Failure, JobContext, JobError, JobId, JobOptions, JobOutcome,
+    Keep, NewJob, RateLimit, Reply, WorkerObserver, WorkerSettings,
 };
 use serde_json::{Value, json};
 use support::{Counter, TestQueue, echo, next, quick, telling};

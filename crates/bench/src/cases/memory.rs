@@ -45,5 +45,8 @@ async fn memory(setup: &mut Setup) -> Result<f64> {
         .server
         .send(&["XTRIM", &events, "MAXLEN", "0"])
         .await?;
-    number(&setup.server.send(&["INFO", "memory"]).await?, "used_memory")
+    number(
+        &setup.server.send(&["INFO", "memory"]).await?,
+        "used_memory",
+    )
 }

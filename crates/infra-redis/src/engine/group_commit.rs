@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use super::connection::Connection;
 use super::error::EngineError;
@@ -30,6 +31,8 @@ type Outcome = Result<String, EngineError>;
 pub(super) struct GroupCommit {
     connection: Connection,
     state: Mutex<State>,
+    /// Nobody waits for these tasks: whoever adds waits for the outcome.
+    tasks: TaskTracker,
 }
 
 #[derive(Default)]
@@ -50,6 +53,7 @@ impl GroupCommit {
         Self {
             connection,
             state: Mutex::default(),
+            tasks: TaskTracker::new(),
         }
     }
 
@@ -89,6 +93,9 @@ impl GroupCommit {
         let mut call = InFlight::new(self);
         let result = producer::add(&self.connection, std::slice::from_ref(&job)).await;
         call.has_answer = result.is_ok();
+        if let Err(error) = &result {
+            self.give_up_waiting(error);
+        }
         let mut results = result?;
         let result = results
             .pop()
@@ -103,7 +110,7 @@ impl GroupCommit {
             let batch = state.waiting.len().min(MAX_JOBS);
             let batch: Vec<_> = state.waiting.drain(..batch).collect();
             state.pace.sent(now);
-            tokio::spawn(Arc::clone(self).add_together(batch));
+            self.tasks.spawn(Arc::clone(self).add_together(batch));
         }
         if !state.waiting.is_empty()
             && !state.has_timer
@@ -111,7 +118,7 @@ impl GroupCommit {
         {
             state.has_timer = true;
             let this = Arc::clone(self);
-            tokio::spawn(async move {
+            self.tasks.spawn(async move {
                 tokio::time::sleep_until(chance).await;
                 let mut state = this.lock();
                 state.has_timer = false;
@@ -128,6 +135,9 @@ impl GroupCommit {
             .unzip();
         let results = producer::add(&self.connection, &jobs).await;
         call.has_answer = results.is_ok();
+        if let Err(error) = &results {
+            self.give_up_waiting(error);
+        }
         drop(call);
         // Nobody listens any more where an add was given up.
         match results {
@@ -140,6 +150,15 @@ impl GroupCommit {
                 for outcome in outcomes {
                     let _ = outcome.send(Err(error.to_other()));
                 }
+            }
+        }
+    }
+
+    /// Tells those that wait too, or each batch of them would find out anew that nobody answers.
+    fn give_up_waiting(&self, error: &EngineError) {
+        if matches!(error, EngineError::Unavailable(_)) {
+            for waiting in std::mem::take(&mut self.lock().waiting) {
+                let _ = waiting.outcome.send(Err(error.to_other()));
             }
         }
     }

@@ -334,6 +334,13 @@ pub struct Failure {
 
 impl Failure {
     /// The same failure with the trace context of the attempt.
+    ///
+    /// ```
+    /// # use infra_redis::engine::{Failure, JobError};
+    /// let failure = Failure::from("the printer is out of paper").with_telemetry("00-4bf9-00f0-01");
+    /// let error = JobError::Transient(failure);
+    /// assert_eq!(error.to_string(), "the printer is out of paper");
+    /// ```
     #[must_use]
     pub fn with_telemetry(self, telemetry: impl Into<String>) -> Self {
         Self {

@@ -296,6 +296,21 @@ impl Worker {
     }
 
     /// Connects, and claims nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`start`](Self::start).
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{ConnectionSettings, EngineError, Processor, QueueId, Worker, WorkerSettings};
+    /// # async fn example(connection: ConnectionSettings, double: impl Processor) -> Result<(), EngineError> {
+    /// let queue = QueueId::parse("bull", "numbers")?;
+    /// let worker = Worker::connect(&connection, queue, double, WorkerSettings::default()).await?;
+    /// // ... until everything else is ready ...
+    /// let worker = worker.start();
+    /// # let _ = worker;
+    /// # Ok(()) }
+    /// ```
     pub async fn connect<P: Processor>(
         connection: &ConnectionSettings,
         queue: QueueId,
@@ -324,7 +339,14 @@ impl Worker {
     }
 }
 
-/// A worker that has all it needs and does not work yet.
+/// A worker that has all it needs and does not work yet; see [`Worker::connect`].
+///
+/// ```no_run
+/// # use infra_redis::engine::{ConnectedWorker, Processor, WorkerHandle};
+/// fn start_all<P: Processor>(workers: Vec<ConnectedWorker<P>>) -> Vec<WorkerHandle> {
+///     workers.into_iter().map(ConnectedWorker::start).collect()
+/// }
+/// ```
 #[must_use = "it works once it is started"]
 pub struct ConnectedWorker<P> {
     queue: QueueId,
@@ -338,6 +360,14 @@ pub struct ConnectedWorker<P> {
 
 impl<P: Processor> ConnectedWorker<P> {
     /// Starts to work.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{ConnectedWorker, Processor};
+    /// # async fn example(worker: ConnectedWorker<impl Processor>) {
+    /// let worker = worker.start();
+    /// worker.stop(std::time::Duration::from_secs(10)).await;
+    /// # }
+    /// ```
     pub fn start(self) -> WorkerHandle {
         let Self {
             queue,

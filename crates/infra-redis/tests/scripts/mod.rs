@@ -86,8 +86,11 @@ const PLAIN: Add<'static> = Add {
 
 impl Fixture {
     async fn new() -> Self {
-        let url = testkit::valkey::shared_url().await;
-        let settings = ConnectionSettings::parse(&url).unwrap();
+        Self::at_url(&testkit::valkey::shared_url().await).await
+    }
+
+    async fn at_url(url: &str) -> Self {
+        let settings = ConnectionSettings::parse(url).unwrap();
         let connection = Connection::open(&settings).await.unwrap();
         let id = QueueId::parse(&testkit::valkey::unique_prefix(), "q").unwrap();
         Self {

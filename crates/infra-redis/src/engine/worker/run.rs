@@ -241,10 +241,9 @@ impl<P: Processor> Runner<P> {
                 self.signals += 1;
                 self.look = Look::Now;
             }
-            Wake::Work => self.look_now(),
             Wake::Nothing
                 if self.is_idle() && !may_have_work(&self.connection, &self.keys).await => {}
-            Wake::Nothing => self.look_now(),
+            Wake::Work | Wake::Nothing => self.look_now(),
             Wake::At(due) => {
                 if let Look::Later(at) = self.look {
                     let due = instant_of(due);

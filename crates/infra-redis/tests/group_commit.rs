@@ -1,0 +1,137 @@
+//! Adds that are made at the same time and share calls.
+
+#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+
+mod support;
+
+use std::collections::HashSet;
+
+use infra_redis::engine::{EngineError, JobId, JobOptions, ParentJob, Reply, ScriptError};
+use serde_json::json;
+use support::TestQueue;
+use testkit::valkey::PrivateValkey;
+use tokio::task::JoinSet;
+
+/// How often a command was called since the last reset.
+async fn calls(test: &TestQueue, name: &str) -> u64 {
+    let info = test
+        .connection
+        .command("INFO", vec!["commandstats".to_owned()])
+        .await
+        .unwrap();
+    let Reply::Text(info) = info else {
+        panic!("{info:?}")
+    };
+    let line = info
+        .lines()
+        .find(|line| line.starts_with(&format!("cmdstat_{name}:")));
+    let calls = line.and_then(|line| line.split_once("calls=")?.1.split(',').next());
+    calls.map_or(0, |calls| calls.parse().unwrap())
+}
+
+#[tokio::test]
+async fn many_adds_take_few_calls_and_each_gets_its_own_id() {
+    let server = PrivateValkey::start().await.unwrap();
+    let test = TestQueue::at(&server.url()).await;
+    let mut adds = JoinSet::new();
+    for n in 0..500 {
+        let queue = test.queue.clone();
+        adds.spawn(async move {
+            let id = queue.add("job", &json!(n), &JobOptions::default()).await;
+            (n, id.unwrap())
+        });
+    }
+    let added = adds.join_all().await;
+    let ids: HashSet<_> = added.iter().map(|(_, id)| id.clone()).collect();
+    assert_eq!(ids.len(), 500);
+    for (n, id) in &added[..20] {
+        let job = test.queue.job(id).await.unwrap().unwrap();
+        assert_eq!(job.data, n.to_string());
+    }
+    let calls = calls(&test, "evalsha").await;
+    assert!(calls <= 50, "{calls} calls for 500 jobs");
+    assert_eq!(test.queue.counts().await.unwrap().waiting, 500);
+}
+
+#[tokio::test]
+async fn one_bad_job_fails_alone() {
+    let test = TestQueue::new().await;
+    test.on("SET", "odd", &["not a job"]).await;
+    let orphan = JobOptions {
+        parent: Some(ParentJob {
+            queue: test.id.clone(),
+            id: "nobody".to_owned(),
+        }),
+        ..JobOptions::default()
+    };
+    let odd = JobOptions {
+        id: Some(JobId::parse("odd").unwrap()),
+        ..JobOptions::default()
+    };
+    let mut adds = JoinSet::new();
+    for n in 0..60 {
+        let queue = test.queue.clone();
+        let options = match n {
+            20 => orphan.clone(),
+            40 => odd.clone(),
+            _ => JobOptions::default(),
+        };
+        adds.spawn(async move { (n, queue.add("job", &json!(n), &options).await) });
+    }
+    for (n, result) in adds.join_all().await {
+        match (n, result) {
+            (20, Err(EngineError::Script(ScriptError::ParentMissing { .. })))
+            | (40, Err(EngineError::Script(ScriptError::Faulty { .. }))) => {}
+            (_, Ok(_)) if n != 20 && n != 40 => {}
+            (n, other) => panic!("{n}: {other:?}"),
+        }
+    }
+    assert_eq!(test.queue.counts().await.unwrap().waiting, 58);
+}
+
+#[tokio::test]
+async fn an_add_that_is_given_up_holds_up_no_other() {
+    let server = PrivateValkey::start().await.unwrap();
+    let test = TestQueue::at(&server.url()).await;
+    test.add(json!("warm")).await;
+    let pause = ["PAUSE", "300", "ALL"].map(str::to_owned);
+    test.connection
+        .command("CLIENT", pause.into())
+        .await
+        .unwrap();
+    let add = |n: u32| {
+        let queue = test.queue.clone();
+        async move { queue.add("job", &json!(n), &JobOptions::default()).await }
+    };
+    // The first is in flight and the others wait for it when it is given up.
+    let first = tokio::spawn(add(0));
+    tokio::task::yield_now().await;
+    let mut others = JoinSet::new();
+    for n in 1..10 {
+        others.spawn(add(n));
+    }
+    tokio::task::yield_now().await;
+    first.abort();
+    for added in others.join_all().await {
+        added.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn while_valkey_is_away_every_add_is_told() {
+    let mut server = PrivateValkey::start().await.unwrap();
+    let test = TestQueue::at(&server.url()).await;
+    test.add(json!("warm")).await;
+    server.kill().await;
+    let mut adds = JoinSet::new();
+    for n in 0..300 {
+        let queue = test.queue.clone();
+        adds.spawn(async move { queue.add("job", &json!(n), &JobOptions::default()).await });
+    }
+    for result in adds.join_all().await {
+        assert!(
+            matches!(result, Err(EngineError::Unavailable(_))),
+            "{result:?}"
+        );
+    }
+}
