@@ -25,6 +25,8 @@ pub(super) struct Slots<P> {
     attempts: JoinSet<Result<String, JobError>>,
     at_work: HashMap<Id, Held>,
     ahead: VecDeque<Held>,
+    /// Whether the worker has ended what was at work.
+    is_aborted: bool,
 }
 
 /// A job and its lock.
@@ -59,6 +61,7 @@ impl<P: Processor> Slots<P> {
             attempts: JoinSet::new(),
             at_work: HashMap::new(),
             ahead: VecDeque::new(),
+            is_aborted: false,
         }
     }
 
@@ -142,6 +145,9 @@ impl<P: Processor> Slots<P> {
                 let reason = panic_text(error.into_panic().as_ref());
                 (id, Some(Err(JobError::transient(reason))))
             }
+            // Only the end of the runtime ends an attempt that this worker did not end; nobody is
+            // left to hand the job back, and its lock runs out as that of a killed process.
+            Err(_) if !self.is_aborted => return None,
             Err(error) => (error.id(), None),
         };
         let held = self.at_work.remove(&id)?;
@@ -168,6 +174,7 @@ impl<P: Processor> Slots<P> {
 
     /// Tells every attempt to end, and ends those that wait.
     pub(super) fn abort(&mut self) {
+        self.is_aborted = true;
         for held in self.at_work.values() {
             held.cancellation.cancel();
         }
