@@ -4,6 +4,7 @@
 //! [`ops::OpsServer`] and registers what it measures from [`metrics`]. What is measured and which
 //! dependencies must answer is for the process to say.
 
+pub mod crypto;
 pub mod listener;
 pub mod logs;
 pub mod metrics;

@@ -3,13 +3,22 @@
 //! A server comes from a container (testcontainers) where a Docker daemon answers, else from
 //! `valkey-server` or `redis-server` on the path; `TESTKIT_VALKEY=container|local` insists on one.
 //! Most tests share one server and keep apart by [`unique_prefix`]; those that stop it start a
-//! [`PrivateValkey`] of their own.
+//! [`PrivateValkey`] of their own. For what one server can't show there are [`SecureValkey`],
+//! [`ReplicatedValkey`] and [`ClusterValkey`].
 
+mod certificates;
+mod cluster;
 mod launch;
+mod node;
 mod private;
+mod replicated;
+mod secure;
 mod shared;
 
+pub use cluster::ClusterValkey;
 pub use private::PrivateValkey;
+pub use replicated::ReplicatedValkey;
+pub use secure::SecureValkey;
 pub use shared::shared_url;
 
 /// A key prefix that no other test has.

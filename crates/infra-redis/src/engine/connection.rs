@@ -1,153 +1,39 @@
 //! Connections to Valkey. Together with `scripts`, the only place that knows the client library.
 
 mod blocking;
+mod failure;
+mod link;
+mod settings;
+mod tls;
 
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fred::clients::Client;
-use fred::error::{Error, ErrorKind};
 use fred::interfaces::ClientLike;
-use fred::socket2::TcpKeepalive;
-use fred::types::config::{
-    Config, ConnectionConfig, Options, PerformanceConfig, ReconnectPolicy, TcpConfig,
-    UnresponsiveConfig,
-};
+use fred::types::config::Options;
 use fred::types::{ClusterHash, CustomCommand, Value};
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
 
 use super::error::{ConnectError, EngineError};
 use super::reply::Reply;
+use link::Link;
+use settings::{FirstAttempt, READ_ATTEMPTS};
 
 pub(super) use blocking::BlockingConnection;
-
-/// How long making a connection may take, resolving the name included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub use settings::ConnectionSettings;
 
 /// How long an answer may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// After how much silence a connection is made anew. Less than a command's own limit: a command
-/// that was given up is not counted any more, and the connection would never be found silent.
-const SILENCE: Duration = Duration::from_secs(4);
-
-/// How many commands may wait for an answer before more are refused, so that an outage fills no
-/// memory.
-const MAX_WAITING_COMMANDS: usize = 10_000;
-
-/// How often a command that changes nothing when repeated is sent.
-const READ_ATTEMPTS: u32 = 3;
-
-/// Where a Valkey server is.
-///
-/// ```
-/// use infra_redis::engine::ConnectionSettings;
-///
-/// let settings = ConnectionSettings::parse("redis://bellwether:secret@valkey.internal:6379/0")?;
-/// assert!(!format!("{settings:?}").contains("secret"));
-/// # Ok::<(), infra_redis::engine::ConnectError>(())
-/// ```
-#[derive(Clone)]
-pub struct ConnectionSettings {
-    config: Config,
-    address: String,
-}
-
-impl ConnectionSettings {
-    /// Reads `redis://[user:password@]host[:port][/database]`; `valkey://` is the same.
-    ///
-    /// # Errors
-    ///
-    /// [`ConnectError::Url`] if it is no such address. The error shows no password.
-    ///
-    /// ```
-    /// # use infra_redis::engine::ConnectionSettings;
-    /// assert!(ConnectionSettings::parse("valkey://localhost").is_ok());
-    /// assert!(ConnectionSettings::parse("rediss://localhost").is_err(), "there is no TLS");
-    /// ```
-    pub fn parse(url: &str) -> Result<Self, ConnectError> {
-        let address = without_password(url);
-        let error = |reason: &str| ConnectError::Url {
-            url: address.clone(),
-            reason: reason.to_owned(),
-        };
-        let scheme = url.split_once("://").map(|(scheme, _)| scheme);
-        match scheme {
-            Some("redis" | "valkey") => {}
-            Some("rediss" | "valkeys") => {
-                return Err(error("this build has no TLS; use redis://"));
-            }
-            _ => return Err(error("expected redis://HOST:PORT")),
-        }
-        // What follows the host must be a database number: the library would take anything else
-        // for database 0 and so mix up what should be apart.
-        let after_host = url
-            .split_once("://")
-            .and_then(|(_, rest)| rest.split_once('/'));
-        if let Some((_, database)) = after_host
-            && !database.is_empty()
-            && database.parse::<u8>().is_err()
-        {
-            return Err(error("the part after the host must be a database number"));
-        }
-        let config = Config::from_url(url).map_err(|cause| error(cause.details()))?;
-        Ok(Self { config, address })
-    }
-
-    fn client(&self) -> Client {
-        let connection = ConnectionConfig {
-            connection_timeout: CONNECT_TIMEOUT,
-            internal_command_timeout: CONNECT_TIMEOUT,
-            max_command_attempts: READ_ATTEMPTS,
-            max_command_buffer_len: MAX_WAITING_COMMANDS,
-            unresponsive: UnresponsiveConfig {
-                max_timeout: Some(SILENCE),
-                interval: Duration::from_secs(1),
-            },
-            tcp: TcpConfig {
-                keepalive: Some(
-                    TcpKeepalive::new()
-                        .with_time(Duration::from_secs(10))
-                        .with_interval(Duration::from_secs(5)),
-                ),
-                ..TcpConfig::default()
-            },
-            ..ConnectionConfig::default()
-        };
-        // Without a policy the command after a lost connection would never return.
-        let policy = ReconnectPolicy::new_exponential(0, 50, 1000, 2);
-        Client::new(
-            self.config.clone(),
-            Some(PerformanceConfig::default()),
-            Some(connection),
-            Some(policy),
-        )
-    }
-
-    async fn open(&self) -> Result<Client, ConnectError> {
-        let unreachable = |reason: String| ConnectError::Unreachable {
-            url: self.address.clone(),
-            reason,
-        };
-        let client = self.client();
-        match tokio::time::timeout(CONNECT_TIMEOUT * 2, client.init()).await {
-            Ok(Ok(_)) => Ok(client),
-            Ok(Err(error)) => Err(unreachable(error.details().to_owned())),
-            Err(_) => Err(unreachable(format!("no answer within {CONNECT_TIMEOUT:?}"))),
-        }
-    }
-}
-
-impl fmt::Debug for ConnectionSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ConnectionSettings")
-            .field(&self.address)
-            .finish()
-    }
-}
+/// How long closing a connection may take.
+const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connection for commands that many tasks share; what they send is pipelined.
 ///
-/// It reconnects by itself, for as long as it takes; commands fail meanwhile.
+/// It reconnects by itself, for as long as it takes; commands fail meanwhile. It is closed with its
+/// last clone.
 ///
 /// ```no_run
 /// use infra_redis::engine::{Connection, ConnectionSettings, Queue, QueueId};
@@ -163,7 +49,7 @@ impl fmt::Debug for ConnectionSettings {
 pub struct Connection {
     client: Client,
     settings: ConnectionSettings,
-    is_cluster: bool,
+    link: Arc<Link>,
 }
 
 impl Connection {
@@ -182,24 +68,61 @@ impl Connection {
     /// ```
     pub async fn open(settings: &ConnectionSettings) -> Result<Self, ConnectError> {
         let client = settings.open().await?;
-        let mut connection = Self {
+        let connection = Self::over(client, settings);
+        connection.learn_topology().await;
+        Ok(connection)
+    }
+
+    /// Connects, or if the server is away, gives a connection that is made as soon as it is back.
+    /// Fails where waiting would not help, such as for a wrong password.
+    pub async fn open_or_wait(settings: &ConnectionSettings) -> Result<Self, ConnectError> {
+        match Self::open(settings).await {
+            Err(error) if error.may_pass() => {
+                warn!("Valkey is away: {error}; connecting as soon as it is back");
+            }
+            decided => return decided,
+        }
+        let connection = Self::over(settings.client(FirstAttempt::IsOneOfMany), settings);
+        connection.client.connect();
+        let waiting = connection.clone();
+        let learn = async move {
+            // Fails if the client is closed before there is a connection.
+            if waiting.client.wait_for_connect().await.is_ok() {
+                info!(
+                    "Valkey is there: connected to {}",
+                    waiting.settings.address()
+                );
+                waiting.learn_topology().await;
+            }
+        };
+        // Nobody waits for this: it ends once there is a connection.
+        TaskTracker::new().spawn(learn);
+        Ok(connection)
+    }
+
+    fn over(client: Client, settings: &ConnectionSettings) -> Self {
+        Self {
+            link: Arc::new(Link::watch(&client)),
             client,
             settings: settings.clone(),
-            is_cluster: false,
-        };
+        }
+    }
+
+    async fn learn_topology(&self) {
         let info = CustomCommand::new_static("INFO", ClusterHash::Random, false);
         // A server that does not tell is taken for one that stands alone, as most do.
-        let info = connection
+        let info = self
             .send(info, "INFO", vec!["cluster".to_owned()], READ_ATTEMPTS)
             .await;
-        connection.is_cluster =
+        let is_cluster =
             matches!(info, Ok(Reply::Text(info)) if info.contains("cluster_enabled:1"));
-        Ok(connection)
+        // Nobody else learns it.
+        let _ = self.link.is_cluster.set(is_cluster);
     }
 
     /// Whether the server is a node of a cluster, where keys are spread over slots.
     pub(super) fn is_cluster(&self) -> bool {
-        self.is_cluster
+        self.settings.is_cluster() || self.link.is_cluster.get().copied().unwrap_or(false)
     }
 
     /// Where it leads.
@@ -245,7 +168,7 @@ impl Connection {
         self.send(command, operation, args, 1).await
     }
 
-    /// Whether the server answers.
+    /// Whether the server answers; at once if there is no connection.
     ///
     /// # Errors
     ///
@@ -258,6 +181,7 @@ impl Connection {
     /// # Ok(()) }
     /// ```
     pub async fn ping(&self) -> Result<(), EngineError> {
+        self.link.stands().map_err(EngineError::Unavailable)?;
         let command = CustomCommand::new_static("PING", ClusterHash::Random, false);
         self.send(command, "PING", Vec::new(), 1).await.map(drop)
     }
@@ -290,20 +214,6 @@ fn decoded(operation: &'static str, value: Value) -> Result<Reply, EngineError> 
     })
 }
 
-impl From<Error> for EngineError {
-    fn from(error: Error) -> Self {
-        match error.kind() {
-            ErrorKind::Unknown | ErrorKind::InvalidCommand | ErrorKind::InvalidArgument => {
-                Self::Refused {
-                    operation: "a command",
-                    reason: error.details().to_owned(),
-                }
-            }
-            _ => Self::Unavailable(error.details().to_owned()),
-        }
-    }
-}
-
 fn to_reply(value: Value) -> Option<Reply> {
     Some(match value {
         Value::Null => Reply::Nil,
@@ -317,41 +227,7 @@ fn to_reply(value: Value) -> Option<Reply> {
     })
 }
 
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    match rest.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://…@{host}"),
-        None => url.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wrong_url_is_answered_with_what_was_expected() {
-        let error = |url: &str| ConnectionSettings::parse(url).unwrap_err().to_string();
-        assert_eq!(
-            error("localhost:6379"),
-            "`localhost:6379` is not the URL of a Valkey server: expected redis://HOST:PORT"
-        );
-        assert!(error("http://localhost").contains("expected redis://HOST:PORT"));
-        assert!(error("rediss://localhost").contains("TLS"));
-        assert!(error("redis://localhost/a").contains("database number"));
-        assert!(error("redis://").contains("is not the URL"));
-    }
-
-    #[test]
-    fn a_password_is_never_shown() {
-        let settings = ConnectionSettings::parse("redis://ada:secret@localhost:1/0").unwrap();
-        assert_eq!(
-            format!("{settings:?}"),
-            r#"ConnectionSettings("redis://…@localhost:1/0")"#
-        );
-        let error = ConnectionSettings::parse("http://ada:secret@localhost").unwrap_err();
-        assert!(!error.to_string().contains("secret"));
-    }
+async fn quit(client: &Client) {
+    // If the server is away, there is nothing to close.
+    let _ = tokio::time::timeout(QUIT_TIMEOUT, client.quit()).await;
 }

@@ -24,6 +24,38 @@ pub enum ConnectError {
         /// What was expected.
         reason: String,
     },
+    /// The authorities to trust can't be taken from this file.
+    #[error("the CA file {path} can't be used: {reason}")]
+    CaFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The server does not let this user in.
+    #[error("the Valkey at {url} does not let this user in: {reason}")]
+    Denied {
+        /// The address, without a password.
+        url: String,
+        /// The server's own words.
+        reason: String,
+    },
+    /// Whoever answers over TLS can't be proven to be the server.
+    #[error("the Valkey at {url} can't be trusted: {reason}")]
+    Untrusted {
+        /// The address, without a password.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The server is of another kind than the URL says.
+    #[error("the Valkey at {url} is not what the URL says: {reason}")]
+    Unsuitable {
+        /// The address, without a password.
+        url: String,
+        /// The server's own words.
+        reason: String,
+    },
     /// Nothing that speaks the protocol answers there.
     #[error("no Valkey answers at {url}: {reason}")]
     Unreachable {
@@ -32,6 +64,13 @@ pub enum ConnectError {
         /// What happened instead.
         reason: String,
     },
+}
+
+impl ConnectError {
+    /// Whether it may be otherwise in a while without anybody changing a setting.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
 }
 
 /// An option that can't be used, refused before anything is sent.
@@ -88,6 +127,16 @@ pub enum EngineError {
     /// The data has no JSON form; nothing was sent.
     #[error("job data can't be written as JSON")]
     Data(#[source] serde_json::Error),
+    /// See [`ConnectError`].
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Valkey is away, and as many commands as memory is spent on wait for it already. Nothing was
+    /// sent.
+    #[error("Valkey is unavailable: {waiting} commands wait for it already")]
+    Overloaded {
+        /// How many wait.
+        waiting: usize,
+    },
     /// Valkey can't be reached, or did not answer in time. Whether the operation took effect is
     /// not known.
     #[error("Valkey is unavailable: {0}")]
@@ -134,7 +183,18 @@ impl EngineError {
             Self::Option(error) => Self::Option(error.clone()),
             Self::Script(error) => Self::Script(error.clone()),
             Self::Unavailable(reason) => Self::Unavailable(reason.clone()),
-            Self::Data(_) | Self::Start(_) => Self::Unavailable(self.to_string()),
+            Self::Overloaded { .. } | Self::Connect(_) | Self::Data(_) | Self::Start(_) => {
+                Self::Unavailable(self.to_string())
+            }
+        }
+    }
+
+    /// Whether it may be otherwise in a while without anybody changing a setting.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Connect(error) => error.may_pass(),
+            Self::Unavailable(_) | Self::Overloaded { .. } => true,
+            _ => false,
         }
     }
 }

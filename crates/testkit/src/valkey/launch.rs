@@ -7,10 +7,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use testcontainers::core::{IntoContainerPort, WaitFor};
+use testcontainers::core::{IntoContainerPort, Mount, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
 use tokio::net::TcpStream;
 
 /// The image, under the tag that `scripts/valkey-image` also gives to one built without a registry.
@@ -39,6 +39,16 @@ impl Source {
                  redis-server 7 or later)"
             ),
         }
+    }
+
+    /// The same for servers that must reach each other and the test under the same addresses. A
+    /// container can do that on Linux alone, so a program goes first.
+    pub(super) fn find_beside_others() -> Result<Self> {
+        let insists = std::env::var("TESTKIT_VALKEY").is_ok_and(|wish| wish == "container");
+        if !insists && local_server().is_some() {
+            return Ok(Self::Local);
+        }
+        Self::find()
     }
 }
 
@@ -86,15 +96,39 @@ pub(super) async fn container(
         .context("no Valkey container could be started")
 }
 
-/// A server as a process of its own group, so that what ends the test's group does not end it.
+/// A server in a container that shares this machine's network, and its folder under the same name.
+pub(super) async fn container_on_host(
+    dir: &Path,
+    arguments: &[&str],
+) -> Result<ContainerAsync<GenericImage>> {
+    let dir = dir.display().to_string();
+    GenericImage::new(IMAGE.0, IMAGE.1)
+        // The image's own would run it as a user who may not read the folder.
+        .with_entrypoint("valkey-server")
+        .with_network("host")
+        .with_mount(Mount::bind_mount(dir.clone(), dir))
+        .with_cmd(arguments.iter().copied())
+        .start()
+        .await
+        .context("no Valkey container could be started")
+}
+
+/// A server as a process.
 pub(super) fn process(port: u16, dir: &Path, arguments: &[&str]) -> Result<Child> {
+    let port = port.to_string();
+    let folder = dir.display().to_string();
+    let mut all = vec!["--port", &port, "--bind", "127.0.0.1", "--dir", &folder];
+    all.extend(arguments);
+    program(dir, &all)
+}
+
+/// A server as a process of its own group, so that what ends the test's group does not end it.
+pub(super) fn program(dir: &Path, arguments: &[&str]) -> Result<Child> {
     use std::os::unix::process::CommandExt;
 
     let server = local_server().context("there is no valkey-server or redis-server on the path")?;
     let log = std::fs::File::create(dir.join("valkey.log"))?;
     Command::new(&server)
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
-        .arg(dir)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(log)
@@ -139,4 +173,24 @@ pub(super) async fn send(port: u16, command: &str, expected: &str) -> Result<()>
         );
     }
     Ok(())
+}
+
+/// Sends an inline command and returns the answer, a line or a text.
+pub(super) async fn ask(port: u16, command: &str) -> Result<String> {
+    let ask = async {
+        let mut stream = BufStream::new(TcpStream::connect(("127.0.0.1", port)).await?);
+        stream
+            .write_all(format!("{command}\r\n").as_bytes())
+            .await?;
+        stream.flush().await?;
+        let mut answer = String::new();
+        stream.read_line(&mut answer).await?;
+        if let Some(length) = answer.strip_prefix('$') {
+            let mut text = vec![0; length.trim().parse()?];
+            stream.read_exact(&mut text).await?;
+            answer = String::from_utf8(text)?;
+        }
+        Ok(answer)
+    };
+    tokio::time::timeout(Duration::from_secs(1), ask).await?
 }

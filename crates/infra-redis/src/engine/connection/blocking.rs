@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use super::{COMMAND_TIMEOUT, ConnectionSettings, decoded};
+use super::{COMMAND_TIMEOUT, ConnectionSettings, decoded, quit};
 use crate::engine::error::{ConnectError, EngineError};
 use crate::engine::reply::Reply;
 
@@ -224,11 +224,6 @@ impl Drop for BlockingConnection {
             TaskTracker::new().spawn_on(async move { quit(&client).await }, &runtime);
         }
     }
-}
-
-async fn quit(client: &Client) {
-    // If the server is away, there is nothing to close.
-    let _ = tokio::time::timeout(UNBLOCK_TIMEOUT, client.quit()).await;
 }
 
 /// Not every server lets clients have names, and none needs them.

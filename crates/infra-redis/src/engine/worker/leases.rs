@@ -121,7 +121,7 @@ impl LeaseKeeper {
             .map_err(|error| EngineError::Start(Box::new(error)))?;
         match started.await {
             Ok(Ok(())) => Ok(Self { leases, stop }),
-            Ok(Err(error)) => Err(EngineError::Start(Box::new(error))),
+            Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(EngineError::Start("the lock-renewal thread ended".into())),
         }
     }
