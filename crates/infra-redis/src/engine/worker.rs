@@ -7,6 +7,7 @@ mod run;
 mod settlement;
 mod slots;
 mod stalled;
+mod trouble;
 mod waker;
 
 use std::sync::Arc;
@@ -25,8 +26,13 @@ use super::processor::Processor;
 use super::registration;
 use super::slot;
 use leases::LeaseKeeper;
-use run::Runner;
+use run::{Runner, random_fraction};
+use trouble::Trouble;
 use waker::Waker;
+
+/// The waits between attempts to start while Valkey is away.
+const MIN_WAIT: Duration = Duration::from_millis(100);
+const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// At most so many job starts in a window, over all workers of the queue.
 ///
@@ -232,6 +238,23 @@ pub trait WorkerObserver: Send + Sync {
     /// # }
     /// ```
     fn beat(&self) {}
+
+    /// What came of the latest call to the queue.
+    ///
+    /// ```
+    /// # use infra_redis::engine::{EngineError, JobOutcome, WorkerObserver};
+    /// # use std::time::Duration;
+    /// # struct Log;
+    /// # impl WorkerObserver for Log {
+    /// #     fn attempt_ended(&self, _: JobOutcome, _: Duration) {}
+    /// fn called(&self, outcome: Result<(), &EngineError>) {
+    ///     if let Err(error) = outcome {
+    ///         tracing::debug!("{error}");
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    fn called(&self, _outcome: Result<(), &EngineError>) {}
 }
 
 /// What a worker left behind when it stopped.
@@ -317,26 +340,60 @@ impl Worker {
         processor: P,
         settings: WorkerSettings,
     ) -> Result<ConnectedWorker<P>, EngineError> {
-        let open_error = |error| EngineError::Start(Box::new(error));
-        let commands = Connection::open(connection).await.map_err(open_error)?;
-        slot::check(&commands, [&queue])?;
-        let name = registration::worker_name(&queue, settings.name.as_deref());
-        let blocking = BlockingConnection::open(connection, name)
-            .await
-            .map_err(open_error)?;
-        let keys = QueueKeys::new(&queue);
-        let leases =
-            LeaseKeeper::start(connection.clone(), keys.clone(), settings.lock_duration).await?;
+        let links = Links::open(connection, &queue, &settings).await?;
         Ok(ConnectedWorker {
+            links,
             queue,
-            keys,
-            commands,
-            blocking,
-            leases,
             processor,
             settings,
         })
     }
+
+    /// The same with a server that may be away: waits for it, for as long as it takes. Fails where
+    /// waiting would not help, such as for a wrong password. May be given up by dropping it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`start`](Self::start), except that no server answers.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{ConnectionSettings, EngineError, Processor, QueueId, Worker, WorkerSettings};
+    /// # async fn example(connection: ConnectionSettings, double: impl Processor) -> Result<(), EngineError> {
+    /// let queue = QueueId::parse("bull", "numbers")?;
+    /// let settings = WorkerSettings::default();
+    /// let worker = Worker::start_when_possible(&connection, queue, double, settings).await?;
+    /// # let _ = worker;
+    /// # Ok(()) }
+    /// ```
+    pub async fn start_when_possible<P: Processor>(
+        connection: &ConnectionSettings,
+        queue: QueueId,
+        processor: P,
+        settings: WorkerSettings,
+    ) -> Result<WorkerHandle, EngineError> {
+        let mut trouble = Trouble::of(&queue);
+        let mut wait = MIN_WAIT;
+        let links = loop {
+            match Links::open(connection, &queue, &settings).await {
+                Ok(links) => break links,
+                Err(error) if error.may_pass() => trouble.note(&error),
+                Err(error) => return Err(error),
+            }
+            // Half of it at random: workers that a server's end has stopped together don't come
+            // back together.
+            tokio::time::sleep(wait.mul_f64(0.5 + 0.5 * random_fraction())).await;
+            wait = (wait * 2).min(MAX_WAIT);
+        };
+        trouble.end();
+        let worker = ConnectedWorker {
+            links,
+            queue,
+            processor,
+            settings,
+        };
+        Ok(worker.start())
+    }
+
 }
 
 /// A worker that has all it needs and does not work yet; see [`Worker::connect`].
@@ -349,11 +406,8 @@ impl Worker {
 /// ```
 #[must_use = "it works once it is started"]
 pub struct ConnectedWorker<P> {
+    links: Links,
     queue: QueueId,
-    keys: QueueKeys,
-    commands: Connection,
-    blocking: BlockingConnection,
-    leases: LeaseKeeper,
     processor: P,
     settings: WorkerSettings,
 }
@@ -370,14 +424,17 @@ impl<P: Processor> ConnectedWorker<P> {
     /// ```
     pub fn start(self) -> WorkerHandle {
         let Self {
+            links,
             queue,
-            keys,
-            commands,
-            blocking,
-            leases,
             processor,
             settings,
         } = self;
+        let Links {
+            commands,
+            blocking,
+            leases,
+        } = links;
+        let keys = QueueKeys::new(&queue);
         let stop = CancellationToken::new();
         let now = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -399,6 +456,33 @@ impl<P: Processor> ConnectedWorker<P> {
             main,
             tasks,
         }
+    }
+}
+
+/// The connections of a worker.
+struct Links {
+    commands: Connection,
+    blocking: BlockingConnection,
+    leases: LeaseKeeper,
+}
+
+impl Links {
+    async fn open(
+        connection: &ConnectionSettings,
+        queue: &QueueId,
+        settings: &WorkerSettings,
+    ) -> Result<Self, EngineError> {
+        let commands = Connection::open(connection).await?;
+        slot::check(&commands, [queue])?;
+        let name = registration::worker_name(queue, settings.name.as_deref());
+        let blocking = BlockingConnection::open(connection, name).await?;
+        let keys = QueueKeys::new(queue);
+        let leases = LeaseKeeper::start(connection.clone(), keys, settings.lock_duration).await?;
+        Ok(Self {
+            commands,
+            blocking,
+            leases,
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The calls that settle jobs and claim others, several of them in flight at once.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -8,11 +8,12 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use super::WorkerSettings;
 use super::settlement::{Expects, Round, Settlement, settle_and_fetch};
+use super::trouble::Trouble;
 use crate::engine::connection::Connection;
+use crate::engine::error::EngineError;
 use crate::engine::keys::QueueKeys;
 
 /// The waits between calls while Valkey is away.
@@ -52,11 +53,29 @@ struct Means {
     connection: Connection,
     keys: QueueKeys,
     settings: WorkerSettings,
+    trouble: Mutex<Trouble>,
+}
+
+impl Means {
+    /// Tells what came of a call.
+    fn tell(&self, outcome: Result<(), &EngineError>) {
+        // A trouble is whole even if whoever told of it panicked.
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Ok(()) => trouble.end(),
+            Err(error) => trouble.note(error),
+        }
+        if let Some(observer) = &self.settings.observer {
+            observer.called(outcome);
+            observer.beat();
+        }
+    }
 }
 
 impl Calls {
     pub(super) fn new(connection: Connection, keys: QueueKeys, settings: WorkerSettings) -> Self {
         let means = Means {
+            trouble: Mutex::new(Trouble::of(keys.queue())),
             connection,
             keys,
             settings,
@@ -115,6 +134,7 @@ async fn make(means: Arc<Means>, mut call: Call, give_up: CancellationToken) -> 
         );
         match result.await {
             Ok(round) => {
+                means.tell(Ok(()));
                 let is_first = call.expects != Expects::LostCall;
                 return Answer {
                     took: is_first.then(|| asked_at.elapsed()),
@@ -124,8 +144,7 @@ async fn make(means: Arc<Means>, mut call: Call, give_up: CancellationToken) -> 
                 };
             }
             Err(error) => {
-                let queue = means.keys.queue().name();
-                warn!(queue.name = queue, %error, "The queue can't be reached; trying again");
+                means.tell(Err(&error));
                 call.expects = Expects::LostCall;
                 let wait = tokio::time::sleep(backoff);
                 if give_up.run_until_cancelled(wait).await.is_none() {

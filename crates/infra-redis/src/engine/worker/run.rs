@@ -423,6 +423,12 @@ impl<P: Processor> Runner<P> {
         }
     }
 
+    fn called(&self, outcome: Result<(), &EngineError>) {
+        if let Some(observer) = &self.settings.observer {
+            observer.called(outcome);
+        }
+    }
+
     fn beat(&self) {
         if let Some(observer) = &self.settings.observer {
             observer.beat();
@@ -486,6 +492,6 @@ async fn sleep_until_chance(chance: Option<tokio::time::Instant>) -> Option<()> 
 }
 
 /// From 0 up to 1; 1 if the system has no randomness, which only takes the jitter away.
-fn random_fraction() -> f64 {
+pub(super) fn random_fraction() -> f64 {
     getrandom::u32().map_or(1.0, |number| f64::from(number) / f64::from(u32::MAX))
 }
