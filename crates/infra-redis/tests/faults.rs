@@ -4,9 +4,13 @@
 
 mod support;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use infra_redis::engine::{EngineError, JobId, JobOptions, WorkerSettings};
+use infra_redis::engine::{
+    Connection, ConnectionSettings, EngineError, JobId, JobOptions, JobOutcome, Queue, QueueId,
+    Worker, WorkerObserver, WorkerSettings,
+};
 use serde_json::json;
 use support::{Counter, TestQueue, echo, next, quick, telling};
 use testkit::program::eventually;
@@ -214,4 +218,112 @@ async fn a_server_that_forgot_the_scripts_is_sent_them() {
         .unwrap();
     test.add(json!(2)).await;
     assert_eq!(test.queue.counts().await.unwrap().waiting, 2);
+}
+
+#[tokio::test]
+async fn commands_beyond_what_memory_is_spent_on_are_refused_while_valkey_is_away() {
+    let mut valkey = PrivateValkey::start().await.unwrap();
+    let queue = TestQueue::at(&valkey.url()).await;
+    valkey.kill().await.unwrap();
+    eventually("the connection to be known as lost", || async {
+        queue.connection.ping().await.err()
+    })
+    .await;
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..11_000 {
+        let connection = queue.connection.clone();
+        asking.spawn(async move { connection.command("LLEN", vec!["list".to_owned()]).await });
+    }
+    let mut overloaded = 0;
+    for answer in asking.join_all().await {
+        match answer {
+            Err(EngineError::Overloaded { .. }) => overloaded += 1,
+            Err(EngineError::Unavailable(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(
+        (1..=1_000).contains(&overloaded),
+        "{overloaded} were refused"
+    );
+
+    valkey.restart().await.unwrap();
+    eventually("the connection to come back", || async {
+        queue.connection.ping().await.ok()
+    })
+    .await;
+    queue.add(json!(1)).await;
+}
+
+#[tokio::test]
+async fn a_worker_waits_for_a_valkey_that_is_away_at_the_start() {
+    let mut valkey = PrivateValkey::start().await.unwrap();
+    let settings = ConnectionSettings::parse(&valkey.url()).unwrap();
+    valkey.kill().await.unwrap();
+    let connection = Connection::open_or_wait(&settings).await.unwrap();
+    eventually("the reason to be known", || async {
+        let away = connection.ping().await.unwrap_err().to_string();
+        (away == "Valkey is unavailable: connection refused").then_some(())
+    })
+    .await;
+
+    let id = QueueId::parse(&testkit::valkey::unique_prefix(), "q").unwrap();
+    let (processor, _told) = echo();
+    let start = Worker::start_when_possible(&settings, id.clone(), processor, quick());
+    let restart = async {
+        eventually("a second look", || async { connection.ping().await.err() }).await;
+        valkey.restart().await.unwrap();
+    };
+    let (worker, ()) = tokio::join!(start, restart);
+    let worker = worker.unwrap();
+    let queue = Queue::new(connection, id);
+    queue
+        .add("job", &json!(1), &JobOptions::default())
+        .await
+        .unwrap();
+    eventually("the job to complete", || async {
+        (queue.counts().await.ok()?.completed == 1).then_some(())
+    })
+    .await;
+    worker.stop(Duration::from_secs(5)).await;
+}
+
+/// Remembers what came of the latest call.
+#[derive(Default)]
+struct Calls(Mutex<Option<Result<(), String>>>);
+
+impl WorkerObserver for Calls {
+    fn attempt_ended(&self, _outcome: JobOutcome, _duration: Duration) {}
+
+    fn called(&self, outcome: Result<(), &EngineError>) {
+        *self.0.lock().unwrap() = Some(outcome.map_err(ToString::to_string));
+    }
+}
+
+#[tokio::test]
+async fn a_worker_whose_queue_is_refused_to_it_says_so_and_goes_on_when_it_is_not() {
+    let test = TestQueue::new().await;
+    // Another program has taken one of the queue's names for something else.
+    test.on("SET", "wait", &["not a list"]).await;
+    let calls = Arc::new(Calls::default());
+    let (processor, _told) = echo();
+    let observer = Arc::clone(&calls) as Arc<dyn WorkerObserver>;
+    let settings = WorkerSettings {
+        observer: Some(observer),
+        ..quick()
+    };
+    let worker = test.work_with(processor, settings).await;
+    let told = eventually("the refusal", || async {
+        calls.0.lock().unwrap().clone()?.err()
+    })
+    .await;
+    assert!(
+        told.starts_with("Valkey refused settle_and_fetch: WRONGTYPE"),
+        "{told}"
+    );
+    test.on("DEL", "wait", &[]).await;
+    let id = test.add(json!(1)).await;
+    test.finished(&id).await;
+    assert_eq!(*calls.0.lock().unwrap(), Some(Ok(())));
+    worker.stop(Duration::from_secs(5)).await;
 }

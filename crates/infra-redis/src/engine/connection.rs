@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use fred::clients::Client;
 use fred::interfaces::ClientLike;
-use fred::types::config::Options;
+use fred::types::config::{Options, Server};
 use fred::types::{ClusterHash, CustomCommand, Value};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -29,6 +29,9 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long closing a connection may take.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often a command follows a slot of a cluster to where it has moved.
+const MAX_MOVES: usize = 3;
 
 /// A connection for commands that many tasks share; what they send is pipelined.
 ///
@@ -154,6 +157,32 @@ impl Connection {
         self.send(command, name, args, READ_ATTEMPTS).await
     }
 
+    /// The servers that share the keys: the nodes of a cluster, or the one there is.
+    pub(super) fn nodes(&self) -> Vec<Node> {
+        if self.settings.is_cluster() {
+            let nodes = self.client.active_connections().into_iter();
+            nodes.map(|server| Node(Some(server))).collect()
+        } else {
+            vec![Node(None)]
+        }
+    }
+
+    /// The same as [`command`](Self::command), to one of the [`nodes`](Self::nodes).
+    pub(super) async fn command_to(
+        &self,
+        node: &Node,
+        name: &'static str,
+        args: Vec<String>,
+    ) -> Result<Reply, EngineError> {
+        let command = CustomCommand::new_static(name, ClusterHash::Random, false);
+        let options = Options {
+            cluster_node: node.0.clone(),
+            ..options(&command, READ_ATTEMPTS)
+        };
+        let client = self.client.with_options(&options);
+        decoded(name, client.custom(command, args).await?)
+    }
+
     /// Sends a command once: if its answer is lost, whether it took effect is not known.
     ///
     /// The first key is the argument at `first_key`.
@@ -193,17 +222,35 @@ impl Connection {
         args: Vec<String>,
         attempts: u32,
     ) -> Result<Reply, EngineError> {
-        let options = Options {
-            max_attempts: Some(attempts),
-            timeout: Some(COMMAND_TIMEOUT),
-            ..Options::default()
-        };
-        let sent = self
-            .client
-            .with_options(&options)
-            .custom(command, args)
-            .await;
-        decoded(operation, sent?)
+        let options = options(&command, attempts);
+        let client = self.client.with_options(&options);
+        if !self.settings.is_cluster() {
+            return decoded(operation, client.custom(command, args).await?);
+        }
+        // A slot that has moved costs an attempt, but nothing has run where it was, and the library
+        // knows by now where it is.
+        for _ in 0..MAX_MOVES {
+            match client.custom(command.clone(), args.clone()).await {
+                Err(error) if failure::is_moved(&error) => {}
+                sent => return decoded(operation, sent?),
+            }
+        }
+        decoded(operation, client.custom(command, args).await?)
+    }
+}
+
+/// A server among those that share the keys.
+pub(super) struct Node(Option<Server>);
+
+/// How a command is sent.
+fn options(command: &CustomCommand, attempts: u32) -> Options {
+    Options {
+        max_attempts: Some(attempts),
+        timeout: Some(COMMAND_TIMEOUT),
+        // The library passes over what the command itself says, and takes the first text for the
+        // key, which for a script is its digest.
+        cluster_hash: Some(command.cluster_hash.clone()),
+        ..Options::default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Finding out what is there: the keys of queues, by walking through all keys in small steps.
 
-use super::connection::Connection;
+use super::connection::{Connection, Node};
 use super::error::EngineError;
 use super::keys::QueueId;
 use super::reply::Decoder;
@@ -61,12 +61,24 @@ async fn walk(
     pattern: &str,
     mut found: impl FnMut(String),
 ) -> Result<(), EngineError> {
+    for node in connection.nodes() {
+        walk_node(connection, &node, pattern, &mut found).await?;
+    }
+    Ok(())
+}
+
+async fn walk_node(
+    connection: &Connection,
+    node: &Node,
+    pattern: &str,
+    mut found: impl FnMut(String),
+) -> Result<(), EngineError> {
     let decoder = Decoder("SCAN");
     let mut cursor = "0".to_owned();
     loop {
         let args = [&cursor, "MATCH", pattern, "COUNT", STEP, "TYPE", "hash"];
         let args = args.map(str::to_owned).to_vec();
-        let reply = connection.command("SCAN", args).await?;
+        let reply = connection.command_to(node, "SCAN", args).await?;
         let [next, keys] = decoder.array::<2>(reply)?;
         decoder.texts(keys)?.into_iter().for_each(&mut found);
         cursor = decoder.text(next)?;

@@ -62,10 +62,14 @@ impl<T> Queue<T> {
     /// # Ok(()) }
     /// ```
     pub async fn workers(&self) -> Result<Vec<RegisteredWorker>, EngineError> {
-        let args = vec!["LIST".to_owned()];
-        let reply = self.connection.command("CLIENT", args).await?;
-        let list = Decoder("CLIENT LIST").text(reply)?;
-        Ok(workers_in(&list, self.id()))
+        let mut workers = Vec::new();
+        for node in self.connection.nodes() {
+            let args = vec!["LIST".to_owned()];
+            let reply = self.connection.command_to(&node, "CLIENT", args).await?;
+            let list = Decoder("CLIENT LIST").text(reply)?;
+            workers.extend(workers_in(&list, self.id()));
+        }
+        Ok(workers)
     }
 }
 

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use super::{COMMAND_TIMEOUT, ConnectionSettings, decoded, quit};
+use super::settings::READ_ATTEMPTS;
+use super::{COMMAND_TIMEOUT, ConnectionSettings, decoded, options, quit};
 use crate::engine::error::{ConnectError, EngineError};
 use crate::engine::reply::Reply;
 
@@ -89,23 +90,15 @@ impl BlockingConnection {
     ) -> Result<Reply, EngineError> {
         let command = CustomCommand::new_static("XREAD", ClusterHash::Offset(3), false);
         let args = stream_args(&["COUNT", &count.to_string()], key, after);
-        let options = Options {
-            timeout: Some(COMMAND_TIMEOUT),
-            ..Options::default()
-        };
-        let client = self.client.with_options(&options);
+        let client = self.client.with_options(&options(&command, READ_ATTEMPTS));
         decoded("XREAD", Box::pin(client.custom(command, args)).await?)
     }
 
     /// The newest entry of a stream, in a list of its own; an empty one if there is none.
     pub(in crate::engine) async fn last_entry(&self, key: &str) -> Result<Reply, EngineError> {
         let command = CustomCommand::new_static("XREVRANGE", ClusterHash::FirstKey, false);
-        let options = Options {
-            timeout: Some(COMMAND_TIMEOUT),
-            ..Options::default()
-        };
         let args = [key, "+", "-", "COUNT", "1"].map(str::to_owned).to_vec();
-        let client = self.client.with_options(&options);
+        let client = self.client.with_options(&options(&command, READ_ATTEMPTS));
         decoded("XREVRANGE", Box::pin(client.custom(command, args)).await?)
     }
 
@@ -151,8 +144,8 @@ impl BlockingConnection {
     ) -> Result<Option<Value>, EngineError> {
         // No time-out of the client's own: it would leave the command running on the server.
         let options = Options {
-            max_attempts: Some(1),
-            ..Options::default()
+            timeout: None,
+            ..options(&command, 1)
         };
         let client = self.client.with_options(&options);
         let mut waited = Box::pin(client.custom(command, args));

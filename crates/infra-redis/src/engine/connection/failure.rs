@@ -2,7 +2,7 @@
 
 use fred::error::{Error, ErrorKind};
 
-use super::settings::{ConnectionSettings, MAX_WAITING_COMMANDS};
+use super::settings::{CONNECT_TIMEOUT, ConnectionSettings, MAX_WAITING_COMMANDS};
 use crate::engine::error::{ConnectError, EngineError};
 
 /// The first words of answers by which a server says that it can't serve now, and not that it
@@ -34,7 +34,7 @@ impl From<Error> for EngineError {
             Self::Overloaded {
                 waiting: MAX_WAITING_COMMANDS,
             }
-        } else if is_answer && !starts_with_one_of(details, &NOT_NOW) {
+        } else if is_answer && !is_moved(&error) && !starts_with_one_of(details, &NOT_NOW) {
             Self::Refused {
                 operation: "a command",
                 reason: details.to_owned(),
@@ -43,6 +43,15 @@ impl From<Error> for EngineError {
             Self::Unavailable(in_words(details))
         }
     }
+}
+
+/// What the library says of a command that was to be sent once, and was answered that its key is
+/// elsewhere.
+const MOVED: &str = "Too many failed write attempts.";
+
+/// Whether a command was not performed because its key is on another server by now.
+pub(super) fn is_moved(error: &Error) -> bool {
+    error.details() == MOVED
 }
 
 /// Why a connection could not be made.
@@ -60,8 +69,16 @@ pub(super) fn connecting(settings: &ConnectionSettings, error: &Error) -> Connec
         let reason = details.to_owned();
         return ConnectError::Unsuitable { url, reason };
     }
-    let mut reason = in_words(details);
-    if is_closed(details) && !settings.has_tls() {
+    let is_late = *error.kind() == ErrorKind::Timeout;
+    let mut reason = if is_late {
+        format!("no answer within {CONNECT_TIMEOUT:?}")
+    } else {
+        in_words(details)
+    };
+    // A server that is spoken to in the other way than it expects hangs up, or waits for more.
+    if settings.has_tls() && is_late {
+        reason.push_str("; if the port does not expect TLS, the URL must begin with redis");
+    } else if !settings.has_tls() && is_closed(details) {
         reason.push_str("; if the port expects TLS, the URL must begin with rediss");
     }
     ConnectError::Unreachable { url, reason }
@@ -70,7 +87,7 @@ pub(super) fn connecting(settings: &ConnectionSettings, error: &Error) -> Connec
 /// Why the other end of a TLS connection is not who it should be; absent if that is not what is
 /// wrong.
 fn distrust(details: &str) -> Option<String> {
-    let reason = if details.contains("UnknownIssuer") {
+    let reason = if details.contains("UnknownIssuer") || details.contains("BadSignature") {
         "its certificate comes from an authority that is not trusted here"
     } else if details.contains("NotValidForName") {
         "its certificate is for another name"

@@ -17,7 +17,7 @@ use super::{failure, tls};
 use crate::engine::error::ConnectError;
 
 /// How long making a connection may take, resolving the name included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// After how much silence a connection is made anew. Less than a command's own limit: a command
 /// that was given up is not counted any more, and the connection would never be found silent.

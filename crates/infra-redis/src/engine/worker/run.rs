@@ -423,12 +423,6 @@ impl<P: Processor> Runner<P> {
         }
     }
 
-    fn called(&self, outcome: Result<(), &EngineError>) {
-        if let Some(observer) = &self.settings.observer {
-            observer.called(outcome);
-        }
-    }
-
     fn beat(&self) {
         if let Some(observer) = &self.settings.observer {
             observer.beat();
