@@ -417,8 +417,8 @@ async fn both_clients_administer_alike() {
         return;
     }
     let both = Both::new();
-    prepare(&both.theirs).await;
-    prepare(&both.ours).await;
+    Box::pin(prepare(&both.theirs)).await;
+    Box::pin(prepare(&both.ours)).await;
     let theirs = both::node("maintenance.js", "administer", &both.theirs, "q", 0).await;
     let removed = remove(&both.ours).await;
     let [cleaned, old, refused] = empty(&both.ours).await;

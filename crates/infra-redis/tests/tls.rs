@@ -83,7 +83,7 @@ async fn everything_works_encrypted_and_as_a_user_who_may_do_what_is_documented_
     assert_eq!(queue.workers().await.unwrap().len(), 1);
     assert_eq!(
         find_queues(&connection, "bull").await.unwrap(),
-        [id.clone()]
+        std::slice::from_ref(&id)
     );
     worker.stop(Duration::from_secs(5)).await;
 

@@ -222,13 +222,23 @@ impl Connection {
         args: Vec<String>,
         attempts: u32,
     ) -> Result<Reply, EngineError> {
-        let options = options(&command, attempts);
-        let client = self.client.with_options(&options);
-        if !self.settings.is_cluster() {
-            return decoded(operation, client.custom(command, args).await?);
+        if self.settings.is_cluster() {
+            return Box::pin(self.follow(command, operation, args, attempts)).await;
         }
-        // A slot that has moved costs an attempt, but nothing has run where it was, and the library
-        // knows by now where it is.
+        let client = self.client.with_options(&options(&command, attempts));
+        decoded(operation, client.custom(command, args).await?)
+    }
+
+    /// Sends a command in a cluster. A slot that has moved costs an attempt, but nothing has run
+    /// where it was, and the library knows by then where it is.
+    async fn follow(
+        &self,
+        command: CustomCommand,
+        operation: &'static str,
+        args: Vec<String>,
+        attempts: u32,
+    ) -> Result<Reply, EngineError> {
+        let client = self.client.with_options(&options(&command, attempts));
         for _ in 0..MAX_MOVES {
             match client.custom(command.clone(), args.clone()).await {
                 Err(error) if failure::is_moved(&error) => {}
