@@ -1,5 +1,8 @@
 //! Where the queues are, and how answers are printed: what every command of the engine shares.
 
+use std::fmt;
+use std::path::PathBuf;
+
 use anyhow::Context;
 use clap::Args;
 use infra_redis::engine::{Connection, ConnectionSettings, Queue, QueueId};
@@ -12,10 +15,11 @@ use crate::output;
 pub(crate) type AnyQueue = Queue<Box<RawValue>>;
 
 /// The Valkey that holds the queues.
-#[derive(Debug, Clone, Args)]
+#[derive(Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Server {
-    /// The Valkey that holds the queues, as `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`
+    /// The Valkey that holds the queues, as `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or
+    /// with rediss for TLS, redis-sentinel or redis-cluster
     #[arg(
         long,
         global = true,
@@ -25,6 +29,10 @@ pub(crate) struct Server {
         hide_env_values = true
     )]
     url: String,
+
+    /// The certificates (PEM) of the authorities to trust with TLS, in place of the system's
+    #[arg(long, global = true, env = "VALKEY_CA_FILE", value_name = "PATH")]
+    ca_file: Option<PathBuf>,
 
     /// What the names of all keys start with
     #[arg(
@@ -41,10 +49,23 @@ pub(crate) struct Server {
     json: bool,
 }
 
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL may hold a password.
+        f.debug_struct("Server")
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Server {
     /// The settings of a connection.
     pub(crate) fn settings(&self) -> anyhow::Result<ConnectionSettings> {
-        ConnectionSettings::parse(&self.url).context("VALKEY_URL")
+        let settings = ConnectionSettings::parse(&self.url).context("VALKEY_URL")?;
+        match &self.ca_file {
+            Some(path) => settings.with_ca_file(path).context("VALKEY_CA_FILE"),
+            None => Ok(settings),
+        }
     }
 
     /// Connects.

@@ -12,6 +12,7 @@ pub fn run<F>(process: F) -> ExitCode
 where
     F: Future<Output = anyhow::Result<()>>,
 {
+    telemetry::crypto::install();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod exit;
 pub mod observe;
 pub mod settings;
+mod watchdog;
 pub mod worker;
 
 pub use clock::SystemClock;

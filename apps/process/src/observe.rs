@@ -1,13 +1,15 @@
 //! Connects the engine and the outbox to the process's metrics and health.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use application::queues::QueueName;
 use domain::Clock;
 use domain::event::outbox::OutboxReader;
-use infra_redis::engine::{Connection, JobOutcome, OptionError, Queue, QueueId, WorkerObserver};
+use infra_redis::engine::{
+    Connection, EngineError, JobOutcome, OptionError, Queue, QueueId, WorkerObserver,
+};
 use telemetry::metrics::{JobMetrics, Metrics, OutboxMetrics, QueueDepth};
 
 /// How long a worker's loop may be silent before its process counts as wedged. It turns at least
@@ -20,6 +22,9 @@ pub struct QueueObserver {
     metrics: JobMetrics,
     clock: Arc<dyn Clock>,
     last_beat: AtomicI64,
+    beats: AtomicU64,
+    is_retired: AtomicBool,
+    trouble: Mutex<Option<String>>,
 }
 
 impl QueueObserver {
@@ -30,11 +35,40 @@ impl QueueObserver {
             metrics,
             last_beat: AtomicI64::new(clock.now().as_i64()),
             clock,
+            beats: AtomicU64::new(0),
+            is_retired: AtomicBool::new(false),
+            trouble: Mutex::default(),
         }
+    }
+
+    /// Which queue it is about.
+    pub fn queue(&self) -> QueueName {
+        self.queue
+    }
+
+    /// How often the worker's loop has turned; nothing while it is not expected to: before its
+    /// first turn, and after it was told that there will be no more.
+    pub fn beats(&self) -> Option<u64> {
+        let beats = self.beats.load(Ordering::Relaxed);
+        (beats > 0 && !self.is_retired.load(Ordering::Relaxed)).then_some(beats)
+    }
+
+    /// The worker has stopped: its loop turns no more.
+    pub fn retire(&self) {
+        self.is_retired.store(true, Ordering::Relaxed);
+    }
+
+    /// An error if the worker's latest call to its queue failed.
+    pub fn can_work(&self) -> Result<(), String> {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.clone().map_or(Ok(()), Err)
     }
 
     /// An error if the worker's loop has been silent for too long.
     pub fn is_alive(&self) -> Result<(), String> {
+        if self.beats().is_none() {
+            return Ok(());
+        }
         let silence = self.clock.now().as_i64() - self.last_beat.load(Ordering::Relaxed);
         let silence = Duration::from_millis(u64::try_from(silence).unwrap_or(0));
         if silence <= LONGEST_SILENCE {
@@ -60,6 +94,12 @@ impl WorkerObserver for QueueObserver {
     fn beat(&self) {
         self.last_beat
             .store(self.clock.now().as_i64(), Ordering::Relaxed);
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn called(&self, outcome: Result<(), &EngineError>) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        *trouble = outcome.err().map(ToString::to_string);
     }
 }
 

@@ -1,12 +1,14 @@
 //! Groups of settings that processes share. Each is a flag and a variable, with a default that
 //! makes a single machine work.
 
+use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
 use application::queues::{QueueSetting, QueueTable, parse_duration};
 use clap::Args;
-use infra_redis::engine::{Connection, ConnectionSettings};
+use infra_redis::engine::ConnectionSettings;
 use infra_sql::{DatabaseUrl, SqliteStore};
 
 /// The open database.
@@ -26,9 +28,10 @@ pub struct DatabaseSettings {
 }
 
 /// Where the queues are.
-#[derive(Debug, Clone, Args)]
+#[derive(Clone, Args)]
 pub struct ValkeySettings {
-    /// The Valkey that holds the queues, as `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`
+    /// The Valkey that holds the queues, as `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or
+    /// with rediss for TLS, redis-sentinel or redis-cluster; see docs/operations.md
     #[arg(
         long,
         env = "VALKEY_URL",
@@ -37,6 +40,10 @@ pub struct ValkeySettings {
         hide_env_values = true
     )]
     pub valkey_url: String,
+
+    /// The certificates (PEM) of the authorities to trust with TLS, in place of the system's
+    #[arg(long, env = "VALKEY_CA_FILE", value_name = "PATH")]
+    pub valkey_ca_file: Option<PathBuf>,
 
     /// What the names of all keys start with
     #[arg(
@@ -87,14 +94,21 @@ impl DatabaseSettings {
 impl ValkeySettings {
     /// The settings of a connection.
     pub fn connection(&self) -> anyhow::Result<ConnectionSettings> {
-        ConnectionSettings::parse(&self.valkey_url).context("VALKEY_URL")
+        let settings = ConnectionSettings::parse(&self.valkey_url).context("VALKEY_URL")?;
+        match &self.valkey_ca_file {
+            Some(path) => settings.with_ca_file(path).context("VALKEY_CA_FILE"),
+            None => Ok(settings),
+        }
     }
+}
 
-    /// Connects.
-    pub async fn connect(&self) -> anyhow::Result<Connection> {
-        Connection::open(&self.connection()?)
-            .await
-            .context("VALKEY_URL")
+impl fmt::Debug for ValkeySettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL may hold a password.
+        f.debug_struct("ValkeySettings")
+            .field("valkey_ca_file", &self.valkey_ca_file)
+            .field("valkey_prefix", &self.valkey_prefix)
+            .finish_non_exhaustive()
     }
 }
 
@@ -109,4 +123,20 @@ impl QueueSettingsArgs {
 /// Reads a duration such as `500ms`, `20s` or `5m`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).ok_or_else(|| "expected a duration such as 500ms, 20s or 5m".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_of_valkey_is_not_in_what_is_shown_of_the_settings() {
+        let settings = ValkeySettings {
+            valkey_url: "redis://ada:secret@localhost".to_owned(),
+            valkey_ca_file: None,
+            valkey_prefix: "bull".to_owned(),
+        };
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("secret"), "{shown}");
+    }
 }

@@ -13,18 +13,22 @@ use application::queues::{QueueName, QueueTable};
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 use domain::Clock;
 use infra_redis::consumer::EventProcessor;
-use infra_redis::engine::{self, QueueId, RateLimit, Worker, WorkerHandle};
+use infra_redis::engine::{
+    self, Connection, ConnectionSettings, QueueId, RateLimit, Worker, WorkerHandle,
+};
 use telemetry::logs::{self, LogSettings};
 use telemetry::metrics::{JobMetrics, Metrics};
 use telemetry::ops::{Checks, OpsServer, OpsSettings};
 use telemetry::shutdown::Shutdown;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::observe::{self, QueueObserver};
 use crate::settings::{
     Database, DatabaseSettings, QueueSettingsArgs, ShutdownSettings, ValkeySettings, duration,
 };
+use crate::watchdog::Watchdog;
 use crate::{SystemClock, exit};
 
 /// What makes a worker process this one.
@@ -53,6 +57,8 @@ pub struct WorkerProcessSettings {
     #[command(flatten)]
     locks: LockSettings,
     #[command(flatten)]
+    watchdog: WatchdogSettings,
+    #[command(flatten)]
     ops: OpsSettings,
     #[command(flatten)]
     shutdown: ShutdownSettings,
@@ -80,12 +86,33 @@ struct LockSettings {
     max_stalls: u32,
 }
 
+/// When the process counts as stuck.
+#[derive(Debug, Clone, Copy, Args)]
+struct WatchdogSettings {
+    /// After how long without a look at a queue the process ends itself with code 70, so that it is
+    /// started again; 0s for never, and at least 10s otherwise
+    #[arg(long, env = "WATCHDOG", value_name = "DURATION", default_value = "60s", value_parser = watchdog_limit)]
+    watchdog: Duration,
+}
+
+/// A healthy loop may be silent for two answers that Valkey owes.
+const SHORTEST_WATCHDOG: Duration = Duration::from_secs(10);
+
+fn watchdog_limit(text: &str) -> Result<Duration, String> {
+    let limit = duration(text)?;
+    if limit.is_zero() || limit >= SHORTEST_WATCHDOG {
+        Ok(limit)
+    } else {
+        Err("expected 0s, for never, or at least 10s".to_owned())
+    }
+}
+
 /// The whole of a worker binary's `main`.
 pub fn main(process: WorkerProcess) -> ExitCode {
     let command = command(process);
     let settings = command.get_matches();
     let settings = WorkerProcessSettings::from_arg_matches(&settings);
-    exit::run(async move { run(process, settings?).await })
+    exit::run(async move { Box::pin(run(process, settings?)).await })
 }
 
 /// The binary's command line, for its help and for tests that compare it with the docs.
@@ -103,10 +130,11 @@ async fn run(process: WorkerProcess, settings: WorkerProcessSettings) -> anyhow:
     let ops_addr = ops.local_addr();
 
     let Composed {
-        workers,
+        lanes,
         checks,
         metrics,
         database,
+        valkey,
     } = compose(process, &settings).await?;
     let _ops = ops.serve(checks, Arc::new(metrics), shutdown.token());
     let queues: Vec<_> = process.queues.iter().map(|queue| queue.as_str()).collect();
@@ -116,30 +144,56 @@ async fn run(process: WorkerProcess, settings: WorkerProcessSettings) -> anyhow:
         queues.join(" and ")
     );
 
-    shutdown.token().cancelled().await;
+    let watched = lanes.iter().map(|lane| Arc::clone(&lane.observer));
+    let watchdog = watch(settings.watchdog.watchdog, watched.collect())?;
+    let mut workers = Vec::new();
+    let started = start(lanes, &valkey, &shutdown.token(), &mut workers).await;
+    if started.is_ok() {
+        shutdown.token().cancelled().await;
+    }
+    // Those that did start may have jobs to hand back.
     stop(workers, settings.shutdown.shutdown_timeout).await;
+    drop(watchdog);
     database.close().await;
-    Ok(())
+    started.context("VALKEY_URL")
 }
 
 /// The parts of a worker process.
 struct Composed {
-    workers: Vec<WorkerHandle>,
+    lanes: Vec<Lane>,
     checks: Checks,
     metrics: Metrics,
     database: Database,
+    valkey: ConnectionSettings,
 }
 
-/// Builds the adapters, wires them to the ports, and starts a worker for each queue.
+/// A queue and what its worker is started with.
+struct Lane {
+    queue: QueueId,
+    processor: EventProcessor,
+    settings: engine::WorkerSettings,
+    observer: Arc<QueueObserver>,
+}
+
+/// A worker and who watches it.
+struct Watched {
+    worker: WorkerHandle,
+    observer: Arc<QueueObserver>,
+}
+
+/// Builds the adapters and wires them to the ports.
 async fn compose(
     process: WorkerProcess,
     settings: &WorkerProcessSettings,
 ) -> anyhow::Result<Composed> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let valkey = settings.valkey.connection()?;
     let database = settings.database.open().await?;
     database.check_schema().await.context("DATABASE_URL")?;
     let store: SharedStore = Arc::new(database.clone());
-    let connection = settings.valkey.connect().await?;
+    let connection = Connection::open_or_wait(&valkey)
+        .await
+        .context("VALKEY_URL")?;
     let table = settings.queues.table();
 
     let mut metrics = Metrics::new();
@@ -158,34 +212,65 @@ async fn compose(
             async move { connection.ping().await.map_err(|error| error.to_string()) }
         });
 
-    let valkey = settings.valkey.connection()?;
-    let mut workers = Vec::new();
+    let mut lanes = Vec::new();
     for queue in process.queues.iter().copied() {
         let observer = QueueObserver::new(queue, job_metrics.clone(), Arc::clone(&clock));
         let observer = Arc::new(observer);
-        let watched = Arc::clone(&observer);
-        checks = checks.alive_if(queue.as_str(), move || watched.is_alive());
+        let (turning, working) = (Arc::clone(&observer), Arc::clone(&observer));
+        checks = checks
+            .alive_if(queue.as_str(), move || turning.is_alive())
+            .ready_if(queue.as_str(), move || {
+                std::future::ready(working.can_work())
+            });
 
         let dispatcher =
             Dispatcher::new(Arc::clone(&store), Arc::clone(&clock), handlers_of(queue));
-        let worker_settings = engine::WorkerSettings {
-            observer: Some(observer),
-            ..worker_settings(process, settings, queue, &table)
-        };
-        let worker = Worker::start(
-            &valkey,
-            QueueId::parse(prefix, queue.as_str())?,
-            EventProcessor::new(dispatcher),
-            worker_settings,
-        );
-        workers.push(worker.await.context("VALKEY_URL")?);
+        lanes.push(Lane {
+            queue: QueueId::parse(prefix, queue.as_str())?,
+            processor: EventProcessor::new(dispatcher),
+            settings: engine::WorkerSettings {
+                observer: Some(Arc::clone(&observer) as Arc<dyn engine::WorkerObserver>),
+                ..worker_settings(process, settings, queue, &table)
+            },
+            observer,
+        });
     }
     Ok(Composed {
-        workers,
+        lanes,
         checks,
         metrics,
         database,
+        valkey,
     })
+}
+
+fn watch(limit: Duration, watched: Vec<Arc<QueueObserver>>) -> anyhow::Result<Option<Watchdog>> {
+    if limit.is_zero() {
+        return Ok(None);
+    }
+    let watchdog = Watchdog::start(limit, watched).context("the watchdog can't be started")?;
+    Ok(Some(watchdog))
+}
+
+/// Starts a worker for each queue, as soon as Valkey is there, or until the process is to stop.
+async fn start(
+    lanes: Vec<Lane>,
+    valkey: &ConnectionSettings,
+    stop: &CancellationToken,
+    workers: &mut Vec<Watched>,
+) -> Result<(), engine::EngineError> {
+    for lane in lanes {
+        let start = Worker::start_when_possible(valkey, lane.queue, lane.processor, lane.settings);
+        // Dropping a start gives it up: nothing has been claimed by then.
+        let Some(worker) = stop.run_until_cancelled(Box::pin(start)).await else {
+            break;
+        };
+        workers.push(Watched {
+            worker: worker?,
+            observer: lane.observer,
+        });
+    }
+    Ok(())
 }
 
 fn worker_settings(
@@ -214,7 +299,7 @@ fn worker_settings(
     }
 }
 
-async fn stop(workers: Vec<WorkerHandle>, grace: Duration) {
+async fn stop(workers: Vec<Watched>, grace: Duration) {
     // At once, or the last queue would wait for all the others.
     let mut stopping = JoinSet::new();
     for worker in workers {
@@ -223,9 +308,11 @@ async fn stop(workers: Vec<WorkerHandle>, grace: Duration) {
     stopping.join_all().await;
 }
 
-async fn stop_one(worker: WorkerHandle, grace: Duration) {
+async fn stop_one(watched: Watched, grace: Duration) {
+    let Watched { worker, observer } = watched;
     let queue = worker.queue().name().to_owned();
     let report = worker.stop(grace).await;
+    observer.retire();
     let (finished, handed_back) = (report.finished, report.handed_back);
     info!(
         queue.name = queue,

@@ -49,7 +49,9 @@ pub async fn compose(settings: &WebSettings) -> anyhow::Result<Web> {
     let valkey = if settings.embedded {
         None
     } else {
-        Some(settings.valkey.connect().await?)
+        let connection = settings.valkey.connection()?;
+        let connection = Connection::open_or_wait(&connection).await;
+        Some(connection.context("VALKEY_URL")?)
     };
     let database = settings.database.open().await?;
     database.migrate().await.context("DATABASE_URL")?;

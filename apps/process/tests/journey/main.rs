@@ -7,6 +7,7 @@ mod arriving;
 mod bad_input;
 mod dying;
 mod starting_and_stopping;
+mod stuck;
 #[path = "../support/mod.rs"]
 mod support;
 

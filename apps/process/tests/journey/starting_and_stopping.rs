@@ -117,16 +117,18 @@ async fn refused(name: &str, args: &[&str]) -> String {
 #[tokio::test]
 async fn what_can_not_start_says_why_in_one_sentence() {
     let valkey = shared_url().await;
-    let nobody = free_port().unwrap();
-    let nobody = format!("redis://127.0.0.1:{nobody}");
     for name in ["web", "feed-worker"] {
         let output = refused(name, &["--valkey-url", "localhost:6379"]).await;
-        if name == "web" {
-            assert!(
-                output.contains("is not the URL of a Valkey server"),
-                "{output}"
-            );
-        }
+        assert!(
+            output.contains("is not the URL of a Valkey server"),
+            "{output}"
+        );
+        let secure = ["--valkey-url", &valkey, "--valkey-ca-file", "ca.pem"];
+        let output = refused(name, &secure).await;
+        assert!(
+            output.contains("VALKEY_CA_FILE: the CA file ca.pem"),
+            "{output}"
+        );
         let output = refused(
             name,
             &["--valkey-url", &valkey, "--database-url", "mysql://x"],
@@ -137,15 +139,6 @@ async fn what_can_not_start_says_why_in_one_sentence() {
         let output = refused(name, &["--valkey-url", &valkey, "--database-url", missing]).await;
         assert!(output.contains("/nowhere/at/all"), "{output}");
     }
-    let output = refused(
-        "web",
-        &["--http-addr", "127.0.0.1:0", "--valkey-url", &nobody],
-    )
-    .await;
-    assert!(
-        output.contains("no Valkey answers at redis://127.0.0.1"),
-        "{output}"
-    );
     let output = refused("feed-worker", &["--valkey-url", &valkey]).await;
     assert!(output.contains("schema is at version 0"), "{output}");
 
@@ -156,4 +149,73 @@ async fn what_can_not_start_says_why_in_one_sentence() {
         output.contains("already in use") || output.contains(&taken),
         "{output}"
     );
+}
+
+#[tokio::test]
+async fn whoever_valkey_does_not_let_in_ends_with_one_sentence_that_hides_the_password() {
+    let valkey = shared_url().await;
+    let system = System::start(&valkey).await;
+    let database = database_url(system.dir.path());
+    let stranger = valkey.replace("redis://", "redis://stranger:sesame@");
+    let args = ["--valkey-url", &stranger, "--database-url", &database];
+    let web = [&args[..], &["--http-addr", "127.0.0.1:0"]].concat();
+    for output in [
+        refused("web", &web).await,
+        refused("feed-worker", &args).await,
+    ] {
+        assert!(
+            output.contains("does not let this user in: WRONGPASS"),
+            "{output}"
+        );
+        assert!(!output.contains("sesame"), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn processes_that_start_while_valkey_is_away_say_so_and_work_when_it_is_there() {
+    let mut valkey = PrivateValkey::start().await.unwrap();
+    valkey.kill().await.unwrap();
+    let mut system = System::start(&valkey.url()).await;
+    let (status, ready) = system.request(Method::GET, "/readyz", None, None).await;
+    assert_eq!(
+        (status, &ready["status"]),
+        (StatusCode::OK, &json!("degraded"))
+    );
+    let mut workers = WORKERS.map(|name| system.begin_worker(name, &valkey.url(), &[]));
+    for worker in &mut workers {
+        let away = "Valkey is away: no Valkey answers at redis://127.0.0.1";
+        worker.program.until_printed(away).await.unwrap();
+        let ready = eventually("the worker to answer", || async {
+            let url = format!("http://127.0.0.1:{}/readyz", worker.ops_port);
+            let answer = reqwest::get(url).await.ok()?;
+            Some((answer.status(), answer.text().await.ok()?))
+        });
+        let (status, ready) = ready.await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{ready}");
+        assert!(
+            ready.contains(r#""valkey":"Valkey is unavailable: "#),
+            "{ready}"
+        );
+        let health = reqwest::get(format!("http://127.0.0.1:{}/healthz", worker.ops_port));
+        assert_eq!(health.await.unwrap().status(), StatusCode::OK);
+    }
+    let (ada, ada_token) = system.curator("ada").await;
+    let (_, bob_token) = system.curator("bob").await;
+    system.follow(&bob_token, &ada).await;
+    let card = system.save(&ada_token, "https://example.org/").await;
+
+    // One that is told to stop while it waits does so at once.
+    let [first, _, _] = &mut workers;
+    first.program.signal("TERM").unwrap();
+    let status = first.program.until_ended().await.unwrap();
+    assert!(status.success(), "{}", first.program.output());
+    *first = system.begin_worker(WORKERS[0], &valkey.url(), &[]);
+
+    valkey.restart().await.unwrap();
+    system.until_arrived(&bob_token, &card, 1).await;
+    for worker in &mut workers {
+        let ready = worker.program.until_ready(worker.ops_port, "/readyz");
+        ready.await.unwrap();
+    }
+    system.web.until_printed("Valkey is there").await.unwrap();
 }

@@ -67,6 +67,14 @@ impl System {
 
     /// Starts a worker process that reaches Valkey at another address.
     pub(crate) async fn worker_at(&self, name: &str, url: &str, extra: &[&str]) -> WorkerProgram {
+        let mut worker = self.begin_worker(name, url, extra);
+        let ready = worker.program.until_ready(worker.ops_port, "/readyz");
+        ready.await.unwrap();
+        worker
+    }
+
+    /// The same, without waiting for anything.
+    pub(crate) fn begin_worker(&self, name: &str, url: &str, extra: &[&str]) -> WorkerProgram {
         let ops_port = free_port().unwrap();
         let (ops, database) = (local(ops_port), database_url(self.dir.path()));
         let mut args = vec!["--ops-addr", &ops, "--database-url", &database];
@@ -74,8 +82,7 @@ impl System {
         // Short enough to be waited for, and long enough for a busy machine.
         args.extend(["--lock-duration", "3s", "--stalled-interval", "300ms"]);
         args.extend(extra);
-        let mut program = Program::start(name, self.dir.path(), &args).unwrap();
-        program.until_ready(ops_port, "/readyz").await.unwrap();
+        let program = Program::start(name, self.dir.path(), &args).unwrap();
         WorkerProgram { program, ops_port }
     }
 
