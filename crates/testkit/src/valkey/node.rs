@@ -1,5 +1,7 @@
 //! A server with arguments of its own, for tests of what several servers or TLS are needed for.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Child;
 
@@ -25,9 +27,12 @@ enum Server {
 impl Node {
     /// A place for a server, with a port and a folder.
     pub(super) fn new() -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        // A server in a container may be another user, and writes there what it has learnt.
+        std::fs::set_permissions(dir.path(), Permissions::from_mode(0o777))?;
         Ok(Self {
             port: free_port()?,
-            dir: tempfile::tempdir()?,
+            dir,
             server: None,
         })
     }

@@ -1,5 +1,7 @@
 //! A primary, its replica, and the sentinels that watch them.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -111,6 +113,7 @@ async fn sentinel(primary: u16) -> Result<Node> {
              sentinel failover-timeout {SERVICE} 3000\n"
         ),
     )?;
+    std::fs::set_permissions(&file, Permissions::from_mode(0o666))?;
     let file = file.display().to_string();
     node.run_exactly(&[&file, "--sentinel"]).await?;
     Ok(node)
