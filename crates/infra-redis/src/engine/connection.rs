@@ -60,7 +60,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`ConnectError::Unreachable`] if no server answers there, or if it refuses the password.
+    /// [`ConnectError::Unreachable`] if no server answers there, and the other variants where waiting
+    /// would not help.
     ///
     /// ```no_run
     /// # use infra_redis::engine::{ConnectError, Connection, ConnectionSettings};
@@ -77,7 +78,18 @@ impl Connection {
     }
 
     /// Connects, or if the server is away, gives a connection that is made as soon as it is back.
-    /// Fails where waiting would not help, such as for a wrong password.
+    ///
+    /// # Errors
+    ///
+    /// Where waiting would not help, such as for a wrong password; see [`ConnectError::may_pass`].
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{ConnectError, Connection, ConnectionSettings};
+    /// # async fn example(settings: ConnectionSettings) -> Result<(), ConnectError> {
+    /// let connection = Connection::open_or_wait(&settings).await?;
+    /// let is_ready = connection.ping().await.is_ok();
+    /// # Ok(()) }
+    /// ```
     pub async fn open_or_wait(settings: &ConnectionSettings) -> Result<Self, ConnectError> {
         match Self::open(settings).await {
             Err(error) if error.may_pass() => {

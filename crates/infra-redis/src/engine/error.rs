@@ -68,6 +68,12 @@ pub enum ConnectError {
 
 impl ConnectError {
     /// Whether it may be otherwise in a while without anybody changing a setting.
+    ///
+    /// ```
+    /// # use infra_redis::engine::ConnectionSettings;
+    /// let error = ConnectionSettings::parse("http://localhost").unwrap_err();
+    /// assert!(!error.may_pass());
+    /// ```
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
     }
@@ -190,6 +196,11 @@ impl EngineError {
     }
 
     /// Whether it may be otherwise in a while without anybody changing a setting.
+    ///
+    /// ```
+    /// # use infra_redis::engine::EngineError;
+    /// assert!(EngineError::Unavailable("connection refused".to_owned()).may_pass());
+    /// ```
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Connect(error) => error.may_pass(),

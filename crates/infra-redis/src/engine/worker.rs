@@ -393,7 +393,6 @@ impl Worker {
         };
         Ok(worker.start())
     }
-
 }
 
 /// A worker that has all it needs and does not work yet; see [`Worker::connect`].

@@ -57,6 +57,14 @@ const EXPECTED: &str = "expected redis://HOST:PORT, or a URL with one of the sch
                         redis-sentinel, rediss-sentinel, redis-cluster and rediss-cluster";
 
 /// Where a Valkey server is.
+///
+/// ```
+/// use infra_redis::engine::ConnectionSettings;
+///
+/// let settings = ConnectionSettings::parse("redis://bellwether:secret@valkey.internal:6379/0")?;
+/// assert!(!format!("{settings:?}").contains("secret"));
+/// # Ok::<(), infra_redis::engine::ConnectError>(())
+/// ```
 #[derive(Clone)]
 pub struct ConnectionSettings {
     config: Config,
@@ -84,6 +92,17 @@ impl ConnectionSettings {
     /// `rediss` in place of `redis` means TLS, and `valkey` and `valkeys` mean the same as `redis`
     /// and `rediss`. User, password and names are percent-encoded. With TLS, the server's
     /// certificate is checked against the authorities that the system trusts.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::Url`] with what was expected. The error shows no password.
+    ///
+    /// ```
+    /// # use infra_redis::engine::ConnectionSettings;
+    /// assert!(ConnectionSettings::parse("valkey://localhost").is_ok());
+    /// assert!(ConnectionSettings::parse("redis-cluster://a:7000?node=b:7000").is_ok());
+    /// assert!(ConnectionSettings::parse("http://localhost").is_err());
+    /// ```
     pub fn parse(url: &str) -> Result<Self, ConnectError> {
         let address = redacted(url);
         let error = |reason: &str| ConnectError::Url {
@@ -114,6 +133,18 @@ impl ConnectionSettings {
     }
 
     /// Trusts the authorities whose certificates stand in this file, as PEM, and no others.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::CaFile`] if it can't be read or holds none, or if the URL says no TLS.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{ConnectError, ConnectionSettings};
+    /// # fn example() -> Result<(), ConnectError> {
+    /// let settings = ConnectionSettings::parse("rediss://valkey.internal")?
+    ///     .with_ca_file("/etc/ssl/our-authority.pem".as_ref())?;
+    /// # Ok(()) }
+    /// ```
     pub fn with_ca_file(mut self, path: &Path) -> Result<Self, ConnectError> {
         let error = |reason: String| ConnectError::CaFile {
             path: path.display().to_string(),
