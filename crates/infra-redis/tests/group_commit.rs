@@ -104,7 +104,8 @@ async fn an_add_that_is_given_up_holds_up_no_other() {
         async move { queue.add("job", &json!(n), &JobOptions::default()).await }
     };
     // The first is in flight and the others wait for it when it is given up.
-    let first = tokio::spawn(add(0));
+    let mut given_up = JoinSet::new();
+    let first = given_up.spawn(add(0));
     tokio::task::yield_now().await;
     let mut others = JoinSet::new();
     for n in 1..10 {
@@ -122,7 +123,7 @@ async fn while_valkey_is_away_every_add_is_told() {
     let mut server = PrivateValkey::start().await.unwrap();
     let test = TestQueue::at(&server.url()).await;
     test.add(json!("warm")).await;
-    server.kill().await;
+    server.kill().await.unwrap();
     let mut adds = JoinSet::new();
     for n in 0..300 {
         let queue = test.queue.clone();
