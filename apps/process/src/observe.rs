@@ -4,13 +4,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use application::events::observer::EventObserver;
 use application::queues::QueueName;
 use domain::Clock;
 use domain::event::outbox::OutboxReader;
 use infra_redis::engine::{
     Connection, EngineError, JobOutcome, OptionError, Queue, QueueId, WorkerObserver,
 };
-use telemetry::metrics::{JobMetrics, Metrics, OutboxMetrics, QueueDepth};
+use telemetry::metrics::{InboxMetrics, JobMetrics, Metrics, OutboxMetrics, QueueDepth};
 
 /// How long a worker's loop may be silent before its process counts as wedged. It turns at least
 /// every few seconds.
@@ -138,13 +139,62 @@ pub fn queue_depth(
     Ok(())
 }
 
-/// Shows how many events wait to be published, and for how long.
+/// Counts what happens on the path of events. A process without an outbox's relay, or without
+/// handlers, has only the other half.
+#[derive(Default)]
+pub struct EventCounts {
+    outbox: Option<OutboxMetrics>,
+    inbox: Option<InboxMetrics>,
+}
+
+impl EventCounts {
+    /// Counts what a relay does.
+    #[must_use]
+    pub fn of_outbox(self, outbox: OutboxMetrics) -> Self {
+        Self {
+            outbox: Some(outbox),
+            ..self
+        }
+    }
+
+    /// Counts what handlers are kept from doing twice.
+    #[must_use]
+    pub fn of_inbox(self, metrics: &mut Metrics) -> Self {
+        Self {
+            inbox: Some(InboxMetrics::register(metrics)),
+            ..self
+        }
+    }
+}
+
+impl EventObserver for EventCounts {
+    fn published(&self, events: usize) {
+        if let Some(outbox) = &self.outbox {
+            outbox.published(events as u64);
+        }
+    }
+
+    fn duplicate(&self, handler: &'static str) {
+        if let Some(inbox) = &self.inbox {
+            inbox.duplicate(handler);
+        }
+    }
+
+    fn forgotten(&self, published: u64, _handled: u64) {
+        if let Some(outbox) = &self.outbox {
+            outbox.forgotten(published);
+        }
+    }
+}
+
+/// Shows how many events wait to be published, and for how long; what counts those that were.
 pub fn outbox_backlog(
     metrics: &mut Metrics,
     outbox: &Arc<dyn OutboxReader>,
     clock: &Arc<dyn Clock>,
-) {
+) -> OutboxMetrics {
     let gauges = OutboxMetrics::register(metrics);
+    let counters = gauges.clone();
     let (outbox, clock) = (Arc::clone(outbox), Arc::clone(clock));
     metrics.refresh_with("outbox", move || {
         let (outbox, clock, gauges) = (Arc::clone(&outbox), Arc::clone(&clock), gauges.clone());
@@ -158,4 +208,5 @@ pub fn outbox_backlog(
             Ok(())
         }
     });
+    counters
 }

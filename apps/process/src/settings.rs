@@ -2,29 +2,41 @@
 //! makes a single machine work.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use application::events::upkeep::RetentionSettings;
 use application::queues::{QueueSetting, QueueTable, parse_duration};
 use clap::Args;
 use infra_redis::engine::ConnectionSettings;
-use infra_sql::{DatabaseUrl, SqliteStore};
+use infra_sql::DatabaseUrl;
 
-/// The open database.
-pub type Database = SqliteStore;
+pub use infra_sql::Database;
 
 /// Where everything is stored.
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseSettings {
-    /// The database, as `sqlite://PATH`
+    /// The database, as `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`
     #[arg(
         long,
         env = "DATABASE_URL",
         value_name = "URL",
-        default_value = "sqlite://bellwether.db"
+        default_value = "sqlite://bellwether.db",
+        hide_env_values = true
     )]
     pub database_url: String,
+
+    /// The most connections this process makes to a Postgres server, 4 or more
+    #[arg(
+        long,
+        env = "DATABASE_CONNECTIONS",
+        value_name = "COUNT",
+        default_value = "16",
+        value_parser = connections
+    )]
+    pub database_connections: NonZeroU32,
 }
 
 /// Where the queues are.
@@ -83,11 +95,53 @@ pub struct ShutdownSettings {
     pub shutdown_timeout: Duration,
 }
 
+/// How long what happened to events is remembered.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct RetentionArgs {
+    /// How long published events are kept, to be published again if need be
+    #[arg(
+        long,
+        env = "OUTBOX_RETENTION",
+        value_name = "DURATION",
+        default_value = "168h",
+        value_parser = duration
+    )]
+    pub outbox_retention: Duration,
+
+    /// How long it is remembered that an event was handled, so that it takes effect once; at least
+    /// a day longer than OUTBOX_RETENTION
+    #[arg(
+        long,
+        env = "INBOX_RETENTION",
+        value_name = "DURATION",
+        default_value = "720h",
+        value_parser = duration
+    )]
+    pub inbox_retention: Duration,
+}
+
+impl RetentionArgs {
+    /// The settings, unless with them an event could take effect twice.
+    pub fn settings(self) -> anyhow::Result<RetentionSettings> {
+        let settings = RetentionSettings {
+            published: self.outbox_retention,
+            handled: self.inbox_retention,
+        };
+        settings.check().context("INBOX_RETENTION")
+    }
+}
+
 impl DatabaseSettings {
+    /// Which database is meant; printed, it holds no password.
+    pub fn url(&self) -> anyhow::Result<DatabaseUrl> {
+        self.database_url.parse().context("DATABASE_URL")
+    }
+
     /// Opens the database; the schema is not looked at.
     pub async fn open(&self) -> anyhow::Result<Database> {
-        let url: DatabaseUrl = self.database_url.parse().context("DATABASE_URL")?;
-        SqliteStore::open(&url).await.context("DATABASE_URL")
+        Database::open(&self.url()?, self.database_connections)
+            .await
+            .context("DATABASE_URL")
     }
 }
 
@@ -118,6 +172,20 @@ impl QueueSettingsArgs {
         let settings = self.queue_options.iter().copied();
         settings.fold(QueueTable::default(), QueueTable::with)
     }
+}
+
+/// A relay needs one connection to listen on, one for its claim and one to record what it has
+/// published, and somebody else one.
+const FEWEST_CONNECTIONS: u32 = 4;
+
+fn connections(text: &str) -> Result<NonZeroU32, String> {
+    let count = text
+        .parse()
+        .ok()
+        .filter(|count| *count >= FEWEST_CONNECTIONS);
+    count
+        .and_then(NonZeroU32::new)
+        .ok_or_else(|| format!("expected a number, {FEWEST_CONNECTIONS} or more"))
 }
 
 /// Reads a duration such as `500ms`, `20s` or `5m`.

@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::observe::{self, QueueObserver};
+use crate::observe::{self, EventCounts, QueueObserver};
 use crate::settings::{
     Database, DatabaseSettings, QueueSettingsArgs, ShutdownSettings, ValkeySettings, duration,
 };
@@ -190,7 +190,7 @@ async fn compose(
     let valkey = settings.valkey.connection()?;
     let database = settings.database.open().await?;
     database.check_schema().await.context("DATABASE_URL")?;
-    let store: SharedStore = Arc::new(database.clone());
+    let store: SharedStore = database.store();
     let connection = Connection::open_or_wait(&valkey)
         .await
         .context("VALKEY_URL")?;
@@ -198,6 +198,7 @@ async fn compose(
 
     let mut metrics = Metrics::new();
     let job_metrics = JobMetrics::register(&mut metrics);
+    let counts = Arc::new(EventCounts::default().of_inbox(&mut metrics));
     let prefix = &settings.valkey.valkey_prefix;
     observe::queue_depth(&mut metrics, &connection, prefix, process.queues)?;
 
@@ -224,7 +225,8 @@ async fn compose(
             });
 
         let dispatcher =
-            Dispatcher::new(Arc::clone(&store), Arc::clone(&clock), handlers_of(queue));
+            Dispatcher::new(Arc::clone(&store), Arc::clone(&clock), handlers_of(queue))
+                .observed_by(counts.clone());
         lanes.push(Lane {
             queue: QueueId::parse(prefix, queue.as_str())?,
             processor: EventProcessor::new(dispatcher),

@@ -9,7 +9,9 @@ use application::analytics::Analytics;
 use application::cards::Cards;
 use application::curators::Curators;
 use application::events::in_process::InProcessPublisher;
+use application::events::observer::EventObserver;
 use application::events::relay::{OutboxRelay, RelaySettings};
+use application::events::upkeep::Upkeep;
 use application::feeds::Feeds;
 use application::notifications::Notifications;
 use application::queues::QueueName;
@@ -17,8 +19,9 @@ use domain::event::outbox::OutboxReader;
 use domain::{Clock, EventPublisher};
 use infra_redis::engine::Connection;
 use infra_redis::publisher::QueuePublisher;
+use process::SystemClock;
+use process::observe::{self, EventCounts};
 use process::settings::Database;
-use process::{SystemClock, observe};
 use telemetry::metrics::{HttpMetrics, Metrics};
 use telemetry::ops::Checks;
 
@@ -34,6 +37,8 @@ pub struct Web {
     pub app: App,
     /// Carries events from the outbox to whoever acts on them.
     pub relay: OutboxRelay,
+    /// Forgets what is old.
+    pub upkeep: Upkeep,
     /// What health and readiness look at.
     pub checks: Checks,
     /// What is measured.
@@ -53,20 +58,36 @@ pub async fn compose(settings: &WebSettings) -> anyhow::Result<Web> {
         let connection = Connection::open_or_wait(&connection).await;
         Some(connection.context("VALKEY_URL")?)
     };
+    let retention = settings.retention.settings()?;
     let database = settings.database.open().await?;
     database.migrate().await.context("DATABASE_URL")?;
-    let outbox: Arc<dyn OutboxReader> = Arc::new(database.clone());
-    let store: SharedStore = Arc::new(database.clone());
+    let outbox: Arc<dyn OutboxReader> = database.outbox();
+    let store: SharedStore = database.store();
 
     let mut metrics = Metrics::new();
-    observe::outbox_backlog(&mut metrics, &outbox, &clock);
-    let publisher = publisher(settings, valkey.as_ref(), &store, &clock, &mut metrics)?;
+    let counts = observe::outbox_backlog(&mut metrics, &outbox, &clock);
+    let counts = EventCounts::default().of_outbox(counts);
+    let counts: Arc<dyn EventObserver> = Arc::new(if settings.embedded {
+        counts.of_inbox(&mut metrics)
+    } else {
+        counts
+    });
+    let publisher = publisher(
+        settings,
+        valkey.as_ref(),
+        &store,
+        &clock,
+        &counts,
+        &mut metrics,
+    )?;
     let relay = OutboxRelay::new(
         outbox,
         publisher,
         Arc::clone(&clock),
         RelaySettings::default(),
-    );
+    )
+    .observed_by(Arc::clone(&counts));
+    let upkeep = Upkeep::new(database.retention(), Arc::clone(&clock), retention, counts);
 
     let passwords = Arc::new(Argon2Passwords::new(PASSWORDS_AT_ONCE));
     let app = App {
@@ -82,6 +103,7 @@ pub async fn compose(settings: &WebSettings) -> anyhow::Result<Web> {
     Ok(Web {
         app,
         relay,
+        upkeep,
         checks: checks(store, valkey),
         metrics,
         database,
@@ -94,10 +116,13 @@ fn publisher(
     valkey: Option<&Connection>,
     store: &SharedStore,
     clock: &Arc<dyn Clock>,
+    counts: &Arc<dyn EventObserver>,
     metrics: &mut Metrics,
 ) -> anyhow::Result<Arc<dyn EventPublisher>> {
     let Some(connection) = valkey else {
-        return Ok(Arc::new(InProcessPublisher::new(store, clock)));
+        return Ok(Arc::new(
+            InProcessPublisher::new(store, clock).observed_by(counts),
+        ));
     };
     let prefix = &settings.valkey.valkey_prefix;
     observe::queue_depth(metrics, connection, prefix, &QueueName::ALL)?;

@@ -37,6 +37,7 @@ async fn run(settings: WebSettings) -> anyhow::Result<()> {
     let Web {
         app,
         relay,
+        upkeep,
         checks,
         metrics,
         database,
@@ -45,6 +46,8 @@ async fn run(settings: WebSettings) -> anyhow::Result<()> {
     let _ops = ops.serve(Arc::clone(&checks), Arc::new(metrics), shutdown.token());
     let stop = shutdown.token();
     shutdown.spawn(async move { relay.run(stop).await });
+    let stop = shutdown.token();
+    shutdown.spawn(async move { upkeep.run(stop).await });
     info!("The API is on http://{api_addr}; health and metrics on http://{ops_addr}");
 
     let grace = settings.shutdown.shutdown_timeout;

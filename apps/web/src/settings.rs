@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 use clap::builder::BoolishValueParser;
-use process::settings::{DatabaseSettings, QueueSettingsArgs, ShutdownSettings, ValkeySettings};
+use process::settings::{
+    DatabaseSettings, QueueSettingsArgs, RetentionArgs, ShutdownSettings, ValkeySettings,
+};
 use telemetry::logs::LogSettings;
 use telemetry::ops::OpsSettings;
 
@@ -36,6 +38,10 @@ pub struct WebSettings {
     /// What the queues are set to.
     #[command(flatten)]
     pub queues: QueueSettingsArgs,
+
+    /// How long what happened to events is remembered.
+    #[command(flatten)]
+    pub retention: RetentionArgs,
 
     /// Where the operator's endpoints are.
     #[command(flatten)]

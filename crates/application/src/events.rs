@@ -3,7 +3,9 @@
 pub mod dispatcher;
 pub mod handler;
 pub mod in_process;
+pub mod observer;
 pub mod relay;
+pub mod upkeep;
 
 /// An error and everything behind it, in one line.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {

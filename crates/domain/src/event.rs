@@ -7,6 +7,7 @@ pub mod cloud_event;
 pub mod inbox;
 pub mod outbox;
 pub mod publisher;
+pub mod retention;
 
 use std::fmt;
 use std::str::FromStr;

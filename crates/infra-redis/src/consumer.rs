@@ -6,7 +6,7 @@ use application::events::dispatcher::Dispatcher;
 use application::events::handler::HandlerError;
 use domain::EventEnvelope;
 use domain::event::cloud_event::DecodeError;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::engine::{Claimed, JobContext, JobError, Processor};
 use crate::publisher::EventJson;
@@ -14,6 +14,10 @@ use crate::publisher::EventJson;
 /// How long an event waits that a newer release wrote: a rolling deploy brings a worker that can
 /// read it.
 const NEWER_VERSION_WAIT: Duration = Duration::from_mins(1);
+
+/// How long an event waits whose handlers can't begin, because storage is away. That costs it no
+/// attempt: an outage of any length fails no job.
+const STORAGE_WAIT: Duration = Duration::from_secs(1);
 
 /// Decodes a job's event and hands it to the handlers.
 pub struct EventProcessor {
@@ -51,6 +55,10 @@ impl Processor for EventProcessor {
 
 fn to_job_error(error: HandlerError) -> JobError {
     match error {
+        HandlerError::Away(cause) => {
+            warn!("Events wait for storage, which is away: {cause}");
+            JobError::NotYet(STORAGE_WAIT)
+        }
         HandlerError::Transient(cause) => JobError::transient(&*cause as &dyn std::error::Error),
         HandlerError::Permanent(cause) => JobError::permanent(&*cause as &dyn std::error::Error),
     }

@@ -23,3 +23,12 @@ pub(crate) fn unreadable(what: &'static str) -> impl Fn(sqlx::Error) -> StoreErr
         error => unavailable(error),
     }
 }
+
+/// What an error says, without sqlx's words around those of the database or the system.
+pub(crate) fn reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => error.to_string(),
+        error => error.to_string(),
+    }
+}

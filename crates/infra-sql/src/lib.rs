@@ -4,12 +4,16 @@
 //! its own directory of migrations. SQL stands in full beside the row it fills. What an adapter
 //! promises is written in `testkit::contract`, whose clauses run every statement there is.
 
+mod database;
 mod database_url;
 mod failure;
 mod keyset;
+mod postgres;
 mod schema;
 mod sqlite;
 
-pub use database_url::{DatabaseUrl, DatabaseUrlError};
+pub use database::{Database, OpenError};
+pub use database_url::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
+pub use postgres::PostgresStore;
 pub use schema::{MigrationError, SchemaError, SchemaStatus};
-pub use sqlite::{OpenError, SqliteStore};
+pub use sqlite::SqliteStore;

@@ -11,6 +11,7 @@ mod inbox;
 mod notifications;
 mod opening;
 mod outbox;
+mod retention;
 mod schema;
 mod turn;
 mod unit_of_work;
@@ -27,7 +28,6 @@ use domain::{Store, StoreError, UnitOfWork};
 use sqlx::SqlitePool;
 use tokio::sync::Notify;
 
-pub use self::opening::OpenError;
 use self::turn::Turns;
 use crate::DatabaseUrl;
 use crate::failure::unavailable;
@@ -39,6 +39,8 @@ pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
     turns: Turns,
+    /// Where relays take turns: one at a time publishes.
+    relays: Turns,
     /// Wakes the relay of this process when a commit has recorded events.
     recorded: Arc<Notify>,
 }

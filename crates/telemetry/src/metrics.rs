@@ -4,6 +4,7 @@
 //! through. Labels have few values: an identifier is never one.
 
 mod http;
+mod inbox;
 mod job;
 mod outbox;
 mod queue;
@@ -21,6 +22,7 @@ use tracing::{debug, warn};
 use crate::probe::{self, Answer, Probe};
 
 pub use http::HttpMetrics;
+pub use inbox::InboxMetrics;
 pub use job::JobMetrics;
 pub use outbox::OutboxMetrics;
 pub use queue::QueueDepth;

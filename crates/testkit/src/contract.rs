@@ -20,6 +20,8 @@ pub mod feeds;
 pub mod inbox;
 pub mod notifications;
 pub mod outbox;
+pub mod relays;
+pub mod retention;
 pub mod unit_of_work;
 
 use std::time::Duration;
@@ -27,6 +29,7 @@ use std::time::Duration;
 use domain::cards::Card;
 use domain::curators::{Curator, Handle};
 use domain::event::outbox::OutboxReader;
+use domain::event::retention::Retention;
 use domain::{
     EventEnvelope, EventId, Page, PageLimit, PageRequest, Position, Store, StoreError, UnitOfWork,
     UnixMillis,
@@ -34,10 +37,10 @@ use domain::{
 
 use crate::builders;
 
-/// An adapter under test: a store, and the relay's side of its outbox.
-pub trait Adapter: Store + OutboxReader {}
+/// An adapter under test: a store, the relay's side of its outbox, and what forgets.
+pub trait Adapter: Store + OutboxReader + Retention {}
 
-impl<T: Store + OutboxReader> Adapter for T {}
+impl<T: Store + OutboxReader + Retention> Adapter for T {}
 
 /// Turns a list of clauses into named tests for one adapter.
 ///
@@ -171,6 +174,29 @@ macro_rules! store_contract {
                 wakes_the_relay_for_a_commit_before_it_listened,
                 wakes_the_relay_that_listens,
                 records_nothing_that_was_rolled_back,
+                shows_a_subjects_events_in_the_order_of_their_commits,
+            ]
+        );
+        $crate::contract!(
+            relays,
+            $fresh,
+            [
+                claims_what_is_pending_in_order,
+                gives_a_subject_to_one_relay_at_a_time,
+                gives_the_rest_of_a_subject_after_its_claim,
+                gives_back_what_a_claim_did_not_publish,
+                leaves_recording_alone_while_a_claim_is_held,
+                publishes_every_event_once_and_in_order_with_relays_at_once,
+            ]
+        );
+        $crate::contract!(
+            retention,
+            $fresh,
+            [
+                forgets_what_was_published_before_a_time,
+                keeps_what_is_not_published,
+                forgets_the_oldest_first_up_to_a_limit,
+                forgets_what_was_handled_before_a_time,
             ]
         );
         $crate::contract!(
@@ -182,7 +208,7 @@ macro_rules! store_contract {
                 sees_its_own_changes,
                 lets_readers_proceed,
                 goes_on_after_a_conflict,
-                waits_for_the_one_before,
+                lets_one_of_two_that_decide_alike_have_its_way,
                 answers_a_ping,
             ]
         );
@@ -240,6 +266,14 @@ async fn save(store: &dyn Adapter, cards: &[Card]) {
 
 async fn record(store: &dyn Adapter, events: &[EventEnvelope]) {
     commit(store, async |unit| unit.outbox().record(events).await).await;
+}
+
+/// Whether this is the first time, in a unit of work of its own.
+async fn first_time(store: &dyn Adapter, handler: &str, event: EventId, now: UnixMillis) -> bool {
+    commit(store, async |unit| {
+        unit.inbox().first_time(handler, event, now).await
+    })
+    .await
 }
 
 async fn pending(store: &dyn Adapter, now: UnixMillis) -> Vec<EventId> {

@@ -8,6 +8,7 @@ pub mod contract;
 pub mod memory;
 pub mod peer;
 pub mod port;
+pub mod postgres;
 pub mod program;
 pub mod proxy;
 pub mod valkey;

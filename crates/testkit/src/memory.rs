@@ -13,7 +13,7 @@ mod notifications;
 mod outbox;
 mod unit_of_work;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
 use async_trait::async_trait;
@@ -36,6 +36,8 @@ use self::unit_of_work::MemoryUnitOfWork;
 pub struct MemoryStore {
     committed: Arc<RwLock<State>>,
     turn: Arc<Mutex<()>>,
+    /// Whose turn it is to publish.
+    relays: Arc<Mutex<()>>,
     recorded: Arc<Notify>,
 }
 
@@ -53,7 +55,8 @@ struct State {
     /// (day, name of the kind), and how often.
     counts: BTreeMap<(String, &'static str), (EventKind, u64)>,
     outbox: Vec<Recorded>,
-    inbox: BTreeSet<(String, EventId)>,
+    /// (handler, event), and when it was handled.
+    inbox: BTreeMap<(String, EventId), UnixMillis>,
 }
 
 impl MemoryStore {
@@ -76,14 +79,14 @@ impl MemoryStore {
         )
     }
 
-    async fn change(&self, change: impl FnOnce(&mut State)) {
+    async fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let _turn = self.turn.lock().await;
         change(
             &mut self
                 .committed
                 .write()
                 .expect("nobody panics while changing the state"),
-        );
+        )
     }
 }
 

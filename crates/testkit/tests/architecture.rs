@@ -89,9 +89,15 @@ const OWNERS: &[(&str, &[&str])] = &[
             "crates/infra-redis/src/engine/scripts.rs",
         ],
     ),
-    ("sqlx", &["crates/infra-sql/"]),
+    (
+        "sqlx",
+        &["crates/infra-sql/", "crates/testkit/src/postgres/"],
+    ),
     ("axum", &["apps/web/", "crates/telemetry/"]),
-    ("testcontainers", &["crates/testkit/src/valkey/"]),
+    (
+        "testcontainers",
+        &["crates/testkit/src/postgres/", "crates/testkit/src/valkey/"],
+    ),
 ];
 
 /// The most lines a file may have.

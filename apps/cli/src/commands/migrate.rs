@@ -34,6 +34,7 @@ struct Migrated {
 impl Migrate {
     /// Migrates, and prints the versions before and after.
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        let url = self.database.url()?;
         let store = self.database.open().await?;
         let before = store.schema_status().await.context("DATABASE_URL")?;
         store.migrate().await?;
@@ -41,8 +42,7 @@ impl Migrate {
         store.close().await;
 
         let migrated = Migrated {
-            // It was opened, so it is a path: nothing in it is secret.
-            database: self.database.database_url,
+            database: url.to_string(),
             from: before.version,
             to: after.version,
         };

@@ -26,6 +26,9 @@ pub trait EventHandler: Send + Sync {
 /// Why a handler failed, which decides whether it is tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum HandlerError {
+    /// Storage is away, so nothing was tried: it is no attempt of the event's.
+    #[error("{0}")]
+    Away(#[source] BoxError),
     /// Trying again may help.
     #[error("{0}")]
     Transient(#[source] BoxError),

@@ -10,6 +10,7 @@ use domain::{Clock, EventEnvelope, EventId, EventPublisher};
 use super::chain;
 use super::dispatcher::Dispatcher;
 use super::handler::HandlerError;
+use super::observer::EventObserver;
 use crate::queues::{QueueName, route};
 use crate::{SharedStore, handlers_of};
 
@@ -35,6 +36,17 @@ impl InProcessPublisher {
         }
     }
 
+    /// Tells somebody of events that come twice.
+    #[must_use]
+    pub fn observed_by(mut self, observer: &Arc<dyn EventObserver>) -> Self {
+        let dispatchers = self.dispatchers.into_iter();
+        let observed = |(queue, dispatcher): (_, Dispatcher)| {
+            (queue, dispatcher.observed_by(Arc::clone(observer)))
+        };
+        self.dispatchers = dispatchers.map(observed).collect();
+        self
+    }
+
     async fn hand_over(&self, envelope: &EventEnvelope) -> Result<(), Refusal> {
         let mut refusal: Option<Refusal> = None;
         let queues = route(envelope.kind());
@@ -44,7 +56,9 @@ impl InProcessPublisher {
             }
             if let Err(error) = dispatcher.dispatch(envelope).await {
                 let (cause, retry) = match error {
-                    HandlerError::Transient(cause) => (cause, Retry::Later),
+                    HandlerError::Away(cause) | HandlerError::Transient(cause) => {
+                        (cause, Retry::Later)
+                    }
                     HandlerError::Permanent(cause) => (cause, Retry::Never),
                 };
                 // While one handler can still be mended, the event stays on its way.

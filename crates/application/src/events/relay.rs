@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::chain;
+use super::observer::EventObserver;
 
 /// How a relay works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,7 @@ pub struct OutboxRelay {
     publisher: Arc<dyn EventPublisher>,
     clock: Arc<dyn Clock>,
     settings: RelaySettings,
+    observer: Arc<dyn EventObserver>,
 }
 
 /// What became of one look into the outbox.
@@ -74,7 +76,14 @@ impl OutboxRelay {
             publisher,
             clock,
             settings,
+            observer: Arc::new(()),
         }
+    }
+
+    /// Tells somebody of what is published.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn EventObserver>) -> Self {
+        Self { observer, ..self }
     }
 
     /// Runs until `stop` is cancelled. A publication that is under way is finished first, so that
@@ -122,10 +131,16 @@ impl OutboxRelay {
     }
 
     async fn publish_batch(&self) -> Result<Pass, StoreError> {
-        let pending = self
+        let claim = self
             .outbox
-            .pending(self.clock.now(), self.settings.batch)
+            .claim(self.clock.now(), self.settings.batch)
             .await?;
+        let pass = self.publish(claim.events()).await;
+        claim.release().await;
+        pass
+    }
+
+    async fn publish(&self, pending: &[Pending]) -> Result<Pass, StoreError> {
         if pending.is_empty() {
             return Ok(Pass::Done);
         }
@@ -149,7 +164,8 @@ impl OutboxRelay {
             .mark_published(&published, self.clock.now())
             .await?;
         debug!("Published {} events", published.len());
-        let held_up = self.put_off_all(&pending, refusals).await?;
+        self.observer.published(published.len());
+        let held_up = self.put_off_all(pending, refusals).await?;
         let is_full = envelopes.len() >= self.settings.batch as usize;
         // What was held up may go at once if the event in front of it was parked.
         Ok(if is_full || held_up > 0 {

@@ -1,9 +1,10 @@
 //! Handing an event to its handlers, each effect exactly once.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use application::events::dispatcher::Dispatcher;
 use application::events::handler::{EventHandler, HandlerError};
+use application::events::observer::EventObserver;
 use domain::analytics::AnalyticsReader;
 use domain::{EventKind, StoreError};
 use testkit::builders::any_event;
@@ -40,7 +41,7 @@ async fn effects(store: &FaultyStore) -> u64 {
 /// What a failure says, and whether it can be mended.
 fn said(result: Result<(), HandlerError>) -> (bool, String) {
     match result.unwrap_err() {
-        HandlerError::Transient(error) => (true, error.to_string()),
+        HandlerError::Away(error) | HandlerError::Transient(error) => (true, error.to_string()),
         HandlerError::Permanent(error) => (false, error.to_string()),
     }
 }
@@ -184,5 +185,51 @@ async fn storage_that_is_away_can_come_back_and_torn_storage_stays_torn() {
         let failed = dispatcher(&store, [&one]).dispatch(&any_event()).await;
         assert_eq!(said(failed), (expected, text));
         assert_eq!(one.calls(), 0);
+    }
+}
+
+#[tokio::test]
+async fn storage_that_is_away_before_anything_was_tried_is_no_attempt() {
+    let store = store();
+    store.next_begins([Some(corrupt()), Some(unavailable())]);
+    let handlers = [handler("one", []), handler("two", [])];
+    let failed = dispatcher(&store, handlers.each_ref())
+        .dispatch(&any_event())
+        .await;
+    assert!(matches!(failed, Err(HandlerError::Away(_))), "{failed:?}");
+    store.fail_next_commit();
+    let one = handler("one", []);
+    let failed = dispatcher(&store, [&one]).dispatch(&any_event()).await;
+    assert!(
+        matches!(failed, Err(HandlerError::Transient(_))),
+        "{failed:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_event_that_comes_again_is_told_of_by_its_handler() {
+    let (store, seen) = (store(), Arc::new(Duplicates::default()));
+    let (one, two) = (handler("one", []), handler("two", []));
+    let dispatcher = dispatcher(&store, [&one, &two]).observed_by(seen.clone());
+    let event = any_event();
+    dispatcher.dispatch(&event).await.unwrap();
+    assert_eq!(seen.take(), [""; 0]);
+    dispatcher.dispatch(&event).await.unwrap();
+    assert_eq!(seen.take(), ["one", "two"]);
+}
+
+/// The handlers to which an event came again.
+#[derive(Default)]
+struct Duplicates(Mutex<Vec<&'static str>>);
+
+impl Duplicates {
+    fn take(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl EventObserver for Duplicates {
+    fn duplicate(&self, handler: &'static str) {
+        self.0.lock().unwrap().push(handler);
     }
 }

@@ -17,3 +17,4 @@ mod relay;
 mod relay_refusals;
 mod routing;
 mod tokens;
+mod upkeep;

@@ -22,6 +22,19 @@ pub struct Pending {
     pub refusals: u32,
 }
 
+/// Events that one relay has to itself, so that it publishes them and no other does meanwhile.
+///
+/// Dropping it gives the events back too, though perhaps not at once.
+#[async_trait]
+pub trait Claim: Send {
+    /// The events, in the order in which they were recorded.
+    fn events(&self) -> &[Pending];
+
+    /// Gives back what is still to be published. Another relay may have it as soon as this
+    /// returns.
+    async fn release(self: Box<Self>);
+}
+
 /// How much waits to be published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backlog {
@@ -39,8 +52,18 @@ pub trait OutboxReader: Send + Sync {
     /// Waits until events may have been recorded since the last call returned.
     ///
     /// MUST return for every commit that recorded events in this process, also for one that
-    /// happened before the call. May return although there is nothing.
+    /// happened before the call. SHOULD return for those of other processes. May return although
+    /// there is nothing.
     async fn recorded(&self);
+
+    /// Claims what is [`pending`](Self::pending), for one relay among several.
+    ///
+    /// While a claim is held, no other MUST hold an event of the same subject, and the events of a
+    /// subject are claimed from its first that is pending on: so several relays at once publish
+    /// the events of a subject in order. A claim MUST end with the process that holds it.
+    ///
+    /// May wait while others hold what is pending, and may give nothing then.
+    async fn claim(&self, now: UnixMillis, limit: u32) -> Result<Box<dyn Claim>, StoreError>;
 
     /// The events to publish at `now`, in the order in which they were recorded, at most `limit`.
     ///

@@ -12,44 +12,41 @@ use tokio::sync::Notify;
 
 use super::SqliteStore;
 use super::turn::Turns;
-use crate::DatabaseUrl;
+use crate::failure::reason;
+use crate::{DatabaseUrl, OpenError};
 
 /// How long anybody waits for somebody else's use of the database before giving up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 const READERS: u32 = 8;
 
-/// The database can't be used.
-#[derive(Debug, thiserror::Error)]
-#[error("the database {url} can't be opened: {reason}")]
-pub struct OpenError {
-    url: DatabaseUrl,
-    reason: String,
-}
-
 impl SqliteStore {
     /// Opens a database, making the file if there is none. The schema is left as it is.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
         let failed = |reason| OpenError {
-            url: url.clone(),
+            url: url.to_string(),
             reason,
         };
-        make_file(url.path()).map_err(failed)?;
-        let store = Self::connect(url)
+        let DatabaseUrl::Sqlite(path) = url else {
+            return Err(failed("it is not an SQLite file".to_owned()));
+        };
+        make_file(path).map_err(failed)?;
+        let store = Self::connect(url, path)
             .await
             .map_err(|error| failed(reason(&error)))?;
         Ok(store)
     }
 
-    async fn connect(url: &DatabaseUrl) -> sqlx::Result<Self> {
+    async fn connect(url: &DatabaseUrl, path: &Path) -> sqlx::Result<Self> {
         // SQLite takes `file:` and `:memory:` for something else; an absolute path is always a path.
-        let path = std::path::absolute(url.path())?;
+        let path = std::path::absolute(path)?;
         let options = options(&path);
         let store = Self {
             url: url.clone(),
             writer: pool(1, options.clone()).await?,
             readers: pool(READERS, options.pragma("query_only", "ON")).await?,
-            turns: Turns::at(&path),
+            turns: Turns::at(&path, "-turn"),
+            relays: Turns::at(&path, "-relay"),
             recorded: Arc::new(Notify::new()),
         };
         // A file that may only be read opens without a word; better now than at the first request.
@@ -116,12 +113,4 @@ pub(super) fn for_the_owner_alone(options: &mut OpenOptions) -> &mut OpenOptions
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
-}
-
-fn reason(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
-        sqlx::Error::Io(error) => error.to_string(),
-        error => error.to_string(),
-    }
 }

@@ -1,14 +1,17 @@
 //! Events that wait to be published.
 
+use std::io;
+
 use async_trait::async_trait;
 use domain::event::cloud_event::DecodeError;
-use domain::event::outbox::{Backlog, Outbox, OutboxReader, Pending};
+use domain::event::outbox::{Backlog, Claim, Outbox, OutboxReader, Pending};
 use domain::{EventEnvelope, EventId, StoreError, UnixMillis};
 use sqlx::FromRow;
 use tracing::error;
 use uuid::Uuid;
 
 use super::SqliteStore;
+use super::turn::Turn;
 use super::unit_of_work::SqliteUnitOfWork;
 use crate::failure::{unavailable, unreadable};
 
@@ -48,6 +51,22 @@ impl Outbox for SqliteUnitOfWork {
     }
 }
 
+/// The events of the relay whose turn it is: on one file one relay publishes at a time, as one
+/// process writes at a time.
+struct Claimed {
+    events: Vec<Pending>,
+    _turn: Option<Turn>,
+}
+
+#[async_trait]
+impl Claim for Claimed {
+    fn events(&self) -> &[Pending] {
+        &self.events
+    }
+
+    async fn release(self: Box<Self>) {}
+}
+
 /// How long an event waits that only a newer release can read.
 const NEWER_RELEASE_WAIT_MS: i64 = 60_000;
 
@@ -66,7 +85,7 @@ impl SqliteStore {
         .bind(event)
         .bind(reason)
         .bind(until.as_i64());
-        self.write(statement).await
+        self.write(statement).await.map(drop)
     }
 
     /// The rows to publish, read or not: an event stays behind an earlier one of its subject that
@@ -102,6 +121,24 @@ impl SqliteStore {
 impl OutboxReader for SqliteStore {
     async fn recorded(&self) {
         self.recorded.notified().await;
+    }
+
+    async fn claim(&self, now: UnixMillis, limit: u32) -> Result<Box<dyn Claim>, StoreError> {
+        let turn = match self.relays.next().await {
+            Ok(turn) => turn,
+            // Another relay is at it for longer than anybody waits: what is pending is its to do.
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                return Ok(Box::new(Claimed {
+                    events: Vec::new(),
+                    _turn: None,
+                }));
+            }
+            Err(error) => return Err(unavailable(error.into())),
+        };
+        Ok(Box::new(Claimed {
+            events: self.pending(now, limit).await?,
+            _turn: Some(turn),
+        }))
     }
 
     async fn pending(&self, now: UnixMillis, limit: u32) -> Result<Vec<Pending>, StoreError> {
@@ -146,7 +183,7 @@ impl OutboxReader for SqliteStore {
         )
         .bind(json_list(events))
         .bind(now.as_i64());
-        self.write(statement).await
+        self.write(statement).await.map(drop)
     }
 
     async fn defer(
@@ -162,7 +199,7 @@ impl OutboxReader for SqliteStore {
         .bind(event.as_uuid())
         .bind(reason)
         .bind(until.as_i64());
-        self.write(statement).await
+        self.write(statement).await.map(drop)
     }
 
     async fn park(&self, event: EventId, reason: &str) -> Result<(), StoreError> {
@@ -171,7 +208,7 @@ impl OutboxReader for SqliteStore {
         )
         .bind(event.as_uuid())
         .bind(reason);
-        self.write(statement).await
+        self.write(statement).await.map(drop)
     }
 
     async fn next_due(&self) -> Result<Option<UnixMillis>, StoreError> {

@@ -31,10 +31,10 @@ pub(super) struct Turn {
 }
 
 impl Turns {
-    /// The turns at the database with this path.
-    pub(super) fn at(database: &Path) -> Self {
+    /// The turns at the database with this path, of those that agree on a name.
+    pub(super) fn at(database: &Path, name: &str) -> Self {
         let mut file = database.as_os_str().to_owned();
-        file.push("-turn");
+        file.push(name);
         Self {
             file: file.into(),
             head: Arc::default(),

@@ -53,14 +53,15 @@ impl SqliteStore {
         })
     }
 
-    /// Runs one statement that stands for itself.
-    pub(super) async fn write(&self, statement: Statement<'_>) -> Result<(), StoreError> {
+    /// Runs one statement that stands for itself; how many rows it changed.
+    pub(super) async fn write(&self, statement: Statement<'_>) -> Result<u64, StoreError> {
         let mut unit = self.unit_of_work().await?;
-        statement
+        let done = statement
             .execute(unit.connection())
             .await
             .map_err(unavailable)?;
-        unit.tx.commit().await.map_err(unavailable)
+        unit.tx.commit().await.map_err(unavailable)?;
+        Ok(done.rows_affected())
     }
 }
 

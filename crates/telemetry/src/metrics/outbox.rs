@@ -1,19 +1,23 @@
-//! How much waits in the outbox.
+//! How much waits in the outbox, and how much leaves it.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Unit;
 
 use super::{Metrics, gauge_value};
 
-/// `outbox_pending`, `outbox_parked` and `outbox_oldest_seconds`.
+/// `outbox_pending`, `outbox_parked`, `outbox_oldest_seconds`, `outbox_published_total` and
+/// `outbox_forgotten_total`.
 #[derive(Debug, Clone)]
 pub struct OutboxMetrics {
     pending: Gauge,
     parked: Gauge,
     oldest: Gauge<f64, AtomicU64>,
+    published: Counter,
+    forgotten: Counter,
 }
 
 impl OutboxMetrics {
@@ -23,6 +27,8 @@ impl OutboxMetrics {
             pending: Gauge::default(),
             parked: Gauge::default(),
             oldest: Gauge::default(),
+            published: Counter::default(),
+            forgotten: Counter::default(),
         };
         let registry = metrics.registry_mut();
         registry.register(
@@ -41,7 +47,27 @@ impl OutboxMetrics {
             Unit::Seconds,
             outbox.oldest.clone(),
         );
+        registry.register(
+            "outbox_published",
+            "Events that were published",
+            outbox.published.clone(),
+        );
+        registry.register(
+            "outbox_forgotten",
+            "Published events that were old enough to forget",
+            outbox.forgotten.clone(),
+        );
         outbox
+    }
+
+    /// So many events were published.
+    pub fn published(&self, events: u64) {
+        self.published.inc_by(events);
+    }
+
+    /// So many published events were forgotten.
+    pub fn forgotten(&self, events: u64) {
+        self.forgotten.inc_by(events);
     }
 
     /// Says how much waits, and for how long the oldest has; nothing waits without an `oldest`.
@@ -61,11 +87,16 @@ mod tests {
         let mut metrics = Metrics::new();
         let outbox = OutboxMetrics::register(&mut metrics);
         outbox.set(3, 1, Some(Duration::from_millis(1500)));
+        outbox.published(2);
+        outbox.published(5);
+        outbox.forgotten(4);
         let text = metrics.scrape().await.unwrap();
         for line in [
             "bellwether_outbox_pending 3\n",
             "bellwether_outbox_parked 1\n",
             "bellwether_outbox_oldest_seconds 1.5\n",
+            "bellwether_outbox_published_total 7\n",
+            "bellwether_outbox_forgotten_total 4\n",
         ] {
             assert!(text.contains(line), "{line} is not in {text}");
         }

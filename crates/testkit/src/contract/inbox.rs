@@ -2,15 +2,8 @@
 
 use domain::EventId;
 
-use super::{Adapter, commit, soon};
+use super::{Adapter, commit, first_time, soon};
 use crate::builders::NOW;
-
-async fn first_time(store: &dyn Adapter, handler: &str, event: EventId) -> bool {
-    commit(store, async |unit| {
-        unit.inbox().first_time(handler, event, NOW).await
-    })
-    .await
-}
 
 pub async fn is_the_first_time_once(store: &dyn Adapter) {
     let event = EventId::generate(NOW);
@@ -21,14 +14,14 @@ pub async fn is_the_first_time_once(store: &dyn Adapter) {
     })
     .await;
     assert_eq!(in_one_unit, (true, false));
-    assert!(!first_time(store, "feeds", event).await);
+    assert!(!first_time(store, "feeds", event, NOW).await);
 }
 
 pub async fn tells_handlers_and_events_apart(store: &dyn Adapter) {
     let (event, other) = (EventId::generate(NOW), EventId::generate(NOW));
-    assert!(first_time(store, "feeds", event).await);
-    assert!(first_time(store, "analytics", event).await);
-    assert!(first_time(store, "feeds", other).await);
+    assert!(first_time(store, "feeds", event, NOW).await);
+    assert!(first_time(store, "analytics", event, NOW).await);
+    assert!(first_time(store, "feeds", other, NOW).await);
 }
 
 pub async fn forgets_what_was_rolled_back(store: &dyn Adapter) {
@@ -36,7 +29,7 @@ pub async fn forgets_what_was_rolled_back(store: &dyn Adapter) {
     let mut unit = store.begin().await.unwrap();
     assert!(unit.inbox().first_time("feeds", event, NOW).await.unwrap());
     drop(unit);
-    assert!(first_time(store, "feeds", event).await);
+    assert!(first_time(store, "feeds", event, NOW).await);
 }
 
 pub async fn lets_one_of_two_at_once_be_the_first(store: &dyn Adapter) {

@@ -217,3 +217,27 @@ pub async fn records_nothing_that_was_rolled_back(store: &dyn Adapter) {
     assert_eq!(pending(store, NOW).await, [event.id]);
     assert_eq!(store.backlog().await.unwrap().pending, 1);
 }
+
+pub async fn shows_a_subjects_events_in_the_order_of_their_commits(store: &dyn Adapter) {
+    let ada = CuratorId::generate(NOW);
+    let (first, second) = (event_about(ada), event_about(ada));
+    let mut unit = store.begin().await.unwrap();
+    unit.outbox()
+        .record(std::slice::from_ref(&first))
+        .await
+        .unwrap();
+    let mut overtaking = Box::pin(record(store, std::slice::from_ref(&second)));
+    tokio::select! {
+        biased;
+        () = &mut overtaking => {}
+        () = async {
+            for _ in 0..20 {
+                store.ping().await.unwrap();
+            }
+        } => {}
+    }
+    assert_eq!(pending(store, NOW).await, [], "the first would come second");
+    unit.commit().await.unwrap();
+    soon(overtaking).await;
+    assert_eq!(pending(store, NOW).await, [first.id, second.id]);
+}

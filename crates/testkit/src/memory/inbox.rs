@@ -12,8 +12,11 @@ impl Inbox for MemoryUnitOfWork {
         &mut self,
         handler: &str,
         event: EventId,
-        _now: UnixMillis,
+        now: UnixMillis,
     ) -> Result<bool, StoreError> {
-        Ok(self.state.inbox.insert((handler.to_owned(), event)))
+        let pair = (handler.to_owned(), event);
+        let is_new = !self.state.inbox.contains_key(&pair);
+        self.state.inbox.entry(pair).or_insert(now);
+        Ok(is_new)
     }
 }

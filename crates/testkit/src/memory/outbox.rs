@@ -1,8 +1,12 @@
 //! Events that wait to be published.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use domain::event::outbox::{Backlog, Outbox, OutboxReader, Pending};
+use domain::event::outbox::{Backlog, Claim, Outbox, OutboxReader, Pending};
+use domain::event::retention::Retention;
 use domain::{EventEnvelope, EventId, StoreError, UnixMillis};
+use tokio::sync::OwnedMutexGuard;
 
 use super::unit_of_work::MemoryUnitOfWork;
 use super::{MemoryStore, State};
@@ -19,7 +23,7 @@ pub(super) struct Recorded {
 enum RecordedState {
     Waiting,
     Parked,
-    Published,
+    Published(UnixMillis),
 }
 
 impl Recorded {
@@ -36,6 +40,10 @@ impl Recorded {
         self.envelope.clone()
     }
 
+    fn is_published(&self) -> bool {
+        matches!(self.state, RecordedState::Published(_))
+    }
+
     fn is_waiting(&self) -> bool {
         self.state == RecordedState::Waiting
     }
@@ -45,7 +53,7 @@ impl State {
     fn recorded(&mut self, event: EventId) -> impl Iterator<Item = &mut Recorded> {
         self.outbox
             .iter_mut()
-            .filter(move |row| row.envelope.id == event && row.state != RecordedState::Published)
+            .filter(move |row| row.envelope.id == event && !row.is_published())
     }
 
     /// When the waiting event at this place may be published: not before those of its subject that
@@ -77,10 +85,33 @@ impl Outbox for MemoryUnitOfWork {
     }
 }
 
+/// One relay at a time.
+struct Claimed {
+    events: Vec<Pending>,
+    _turn: OwnedMutexGuard<()>,
+}
+
+#[async_trait]
+impl Claim for Claimed {
+    fn events(&self) -> &[Pending] {
+        &self.events
+    }
+
+    async fn release(self: Box<Self>) {}
+}
+
 #[async_trait]
 impl OutboxReader for MemoryStore {
     async fn recorded(&self) {
         self.recorded.notified().await;
+    }
+
+    async fn claim(&self, now: UnixMillis, limit: u32) -> Result<Box<dyn Claim>, StoreError> {
+        let turn = Arc::clone(&self.relays).lock_owned().await;
+        Ok(Box::new(Claimed {
+            events: self.pending(now, limit).await?,
+            _turn: turn,
+        }))
     }
 
     async fn pending(&self, now: UnixMillis, limit: u32) -> Result<Vec<Pending>, StoreError> {
@@ -97,11 +128,11 @@ impl OutboxReader for MemoryStore {
         }))
     }
 
-    async fn mark_published(&self, events: &[EventId], _now: UnixMillis) -> Result<(), StoreError> {
+    async fn mark_published(&self, events: &[EventId], now: UnixMillis) -> Result<(), StoreError> {
         self.change(|state| {
             for event in events {
                 for row in state.recorded(*event) {
-                    row.state = RecordedState::Published;
+                    row.state = RecordedState::Published(now);
                 }
             }
         })
@@ -157,5 +188,48 @@ impl OutboxReader for MemoryStore {
                     .min(),
             }
         }))
+    }
+}
+
+#[async_trait]
+impl Retention for MemoryStore {
+    async fn forget_published(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError> {
+        Ok(self
+            .change(|state| {
+                let mut old: Vec<_> = state
+                    .outbox
+                    .iter()
+                    .filter_map(|row| match row.state {
+                        RecordedState::Published(at) if at < before => Some((at, row.envelope.id)),
+                        _ => None,
+                    })
+                    .collect();
+                old.sort();
+                old.truncate(limit as usize);
+                state
+                    .outbox
+                    .retain(|row| !old.iter().any(|(_, id)| *id == row.envelope.id));
+                old.len() as u64
+            })
+            .await)
+    }
+
+    async fn forget_seen(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError> {
+        Ok(self
+            .change(|state| {
+                let mut old: Vec<_> = state
+                    .inbox
+                    .iter()
+                    .filter(|(_, at)| **at < before)
+                    .map(|(pair, at)| (*at, pair.clone()))
+                    .collect();
+                old.sort();
+                old.truncate(limit as usize);
+                for (_, pair) in &old {
+                    state.inbox.remove(pair);
+                }
+                old.len() as u64
+            })
+            .await)
     }
 }

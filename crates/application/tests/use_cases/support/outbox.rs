@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use domain::event::outbox::{Backlog, OutboxReader, Pending};
+use domain::event::outbox::{Backlog, Claim, OutboxReader, Pending};
 use domain::{EventId, StoreError, UnixMillis};
 use testkit::memory::MemoryStore;
 
@@ -61,8 +61,12 @@ impl OutboxReader for FakeOutbox {
         self.memory.recorded().await;
     }
 
-    async fn pending(&self, now: UnixMillis, limit: u32) -> Result<Vec<Pending>, StoreError> {
+    async fn claim(&self, now: UnixMillis, limit: u32) -> Result<Box<dyn Claim>, StoreError> {
         fails(&self.failing_looks)?;
+        self.memory.claim(now, limit).await
+    }
+
+    async fn pending(&self, now: UnixMillis, limit: u32) -> Result<Vec<Pending>, StoreError> {
         self.memory.pending(now, limit).await
     }
 

@@ -1,0 +1,18 @@
+//! How long is remembered what was published and what was handled.
+
+use async_trait::async_trait;
+
+use crate::store::StoreError;
+use crate::time::UnixMillis;
+
+/// Forgets what is no longer needed, some rows at a time, so that nobody waits for it.
+#[async_trait]
+pub trait Retention: Send + Sync {
+    /// Forgets at most `limit` events that were published before this time, the oldest first; how
+    /// many it were. Events that are not published are never forgotten, parked ones neither.
+    async fn forget_published(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError>;
+
+    /// Forgets at most `limit` of the inbox's records that were made before this time, the oldest
+    /// first; how many it were. An event that comes again after that takes effect again.
+    async fn forget_seen(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError>;
+}

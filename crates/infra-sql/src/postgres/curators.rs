@@ -1,0 +1,258 @@
+//! Curators, their tokens, and who follows whom.
+
+use async_trait::async_trait;
+use domain::curators::{
+    ApiToken, Credentials, Curator, CuratorId, CuratorReader, CuratorRepository, DisplayName,
+    Follow, Handle, PasswordHash, TokenHash, TokenId, TokenName,
+};
+use domain::{StoreError, UnixMillis};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::unit_of_work::PostgresUnitOfWork;
+use crate::failure::{corrupt, unavailable, unreadable};
+
+/// A curator; its columns have names that a card's don't, so that both can be in one row.
+#[derive(FromRow)]
+pub(super) struct CuratorRow {
+    curator_id: Uuid,
+    handle: String,
+    display_name: String,
+    registered_at: i64,
+}
+
+impl TryFrom<CuratorRow> for Curator {
+    type Error = StoreError;
+
+    fn try_from(row: CuratorRow) -> Result<Self, Self::Error> {
+        Ok(Self {
+            id: row.curator_id.into(),
+            handle: Handle::parse(&row.handle).map_err(corrupt("handle"))?,
+            display_name: DisplayName::parse(&row.display_name).map_err(corrupt("display name"))?,
+            registered_at: UnixMillis::new(row.registered_at),
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct TokenRow {
+    id: Uuid,
+    curator_id: Uuid,
+    name: String,
+    prefix: String,
+    hash: Vec<u8>,
+    issued_at: i64,
+}
+
+impl TryFrom<TokenRow> for ApiToken {
+    type Error = StoreError;
+
+    fn try_from(row: TokenRow) -> Result<Self, Self::Error> {
+        let hash: [u8; 32] = row
+            .hash
+            .try_into()
+            .map_err(|_| corrupt("token hash")("not 32 bytes long"))?;
+        Ok(Self {
+            id: row.id.into(),
+            curator: row.curator_id.into(),
+            name: TokenName::parse(&row.name).map_err(corrupt("token name"))?,
+            prefix: row.prefix,
+            hash: TokenHash::from_bytes(hash),
+            issued_at: UnixMillis::new(row.issued_at),
+        })
+    }
+}
+
+#[async_trait]
+impl CuratorRepository for PostgresUnitOfWork {
+    async fn add(&mut self, curator: &Curator, password: &PasswordHash) -> Result<(), StoreError> {
+        // A conflict is an answer, not an error of the database: the unit of work goes on.
+        let done = sqlx::query(
+            "INSERT INTO curators (id, handle, display_name, password_hash, registered_at)
+             VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (handle) DO NOTHING",
+        )
+        .bind(curator.id.as_uuid())
+        .bind(curator.handle.as_str())
+        .bind(curator.display_name.as_str())
+        .bind(password.as_str())
+        .bind(curator.registered_at.as_i64())
+        .execute(self.connection())
+        .await
+        .map_err(unavailable)?;
+        if done.rows_affected() == 0 {
+            return Err(StoreError::Conflict("handle"));
+        }
+        Ok(())
+    }
+
+    async fn exists(&mut self, curator: CuratorId) -> Result<bool, StoreError> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM curators WHERE id = $1)")
+            .bind(curator.as_uuid())
+            .fetch_one(self.connection())
+            .await
+            .map_err(unavailable)
+    }
+
+    async fn add_token(&mut self, token: &ApiToken) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO api_tokens (id, curator_id, name, prefix, hash, issued_at)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(token.id.as_uuid())
+        .bind(token.curator.as_uuid())
+        .bind(token.name.as_str())
+        .bind(&token.prefix)
+        .bind(&token.hash.as_bytes()[..])
+        .bind(token.issued_at.as_i64())
+        .execute(self.connection())
+        .await
+        .map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn remove_token(
+        &mut self,
+        curator: CuratorId,
+        token: TokenId,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM api_tokens WHERE id = $1 AND curator_id = $2")
+            .bind(token.as_uuid())
+            .bind(curator.as_uuid())
+            .execute(self.connection())
+            .await
+            .map_err(unavailable)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn follow(&mut self, follow: &Follow) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "INSERT INTO follows (followee_id, follower_id, since)
+             VALUES ($1, $2, $3)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(follow.followee.as_uuid())
+        .bind(follow.follower.as_uuid())
+        .bind(follow.since.as_i64())
+        .execute(self.connection())
+        .await
+        .map_err(unavailable)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn unfollow(
+        &mut self,
+        follower: CuratorId,
+        followee: CuratorId,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM follows WHERE followee_id = $1 AND follower_id = $2")
+            .bind(followee.as_uuid())
+            .bind(follower.as_uuid())
+            .execute(self.connection())
+            .await
+            .map_err(unavailable)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn followers(&mut self, followee: CuratorId) -> Result<Vec<CuratorId>, StoreError> {
+        let ids: Vec<Uuid> =
+            sqlx::query_scalar("SELECT follower_id FROM follows WHERE followee_id = $1")
+                .bind(followee.as_uuid())
+                .fetch_all(self.connection())
+                .await
+                .map_err(unreadable("follow"))?;
+        Ok(ids.into_iter().map(CuratorId::from).collect())
+    }
+}
+
+#[async_trait]
+impl CuratorReader for PostgresStore {
+    async fn by_id(&self, curator: CuratorId) -> Result<Option<Curator>, StoreError> {
+        sqlx::query_as::<_, CuratorRow>(
+            "SELECT id AS curator_id, handle, display_name, registered_at
+             FROM curators
+             WHERE id = $1",
+        )
+        .bind(curator.as_uuid())
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(unreadable("curator"))?
+        .map(Curator::try_from)
+        .transpose()
+    }
+
+    async fn by_handle(&self, handle: &Handle) -> Result<Option<Curator>, StoreError> {
+        sqlx::query_as::<_, CuratorRow>(
+            "SELECT id AS curator_id, handle, display_name, registered_at
+             FROM curators
+             WHERE handle = $1",
+        )
+        .bind(handle.as_str())
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(unreadable("curator"))?
+        .map(Curator::try_from)
+        .transpose()
+    }
+
+    async fn credentials(&self, handle: &Handle) -> Result<Option<Credentials>, StoreError> {
+        let row: Option<(Uuid, String)> =
+            sqlx::query_as("SELECT id, password_hash FROM curators WHERE handle = $1")
+                .bind(handle.as_str())
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(unreadable("curator"))?;
+        Ok(row.map(|(id, password_hash)| Credentials {
+            curator: id.into(),
+            password_hash: PasswordHash::from_phc(password_hash),
+        }))
+    }
+
+    async fn token(&self, hash: &TokenHash) -> Result<Option<ApiToken>, StoreError> {
+        sqlx::query_as::<_, TokenRow>(
+            "SELECT id, curator_id, name, prefix, hash, issued_at
+             FROM api_tokens
+             WHERE hash = $1",
+        )
+        .bind(&hash.as_bytes()[..])
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(unreadable("token"))?
+        .map(ApiToken::try_from)
+        .transpose()
+    }
+
+    async fn tokens(&self, curator: CuratorId) -> Result<Vec<ApiToken>, StoreError> {
+        sqlx::query_as::<_, TokenRow>(
+            "SELECT id, curator_id, name, prefix, hash, issued_at
+             FROM api_tokens
+             WHERE curator_id = $1
+             ORDER BY issued_at DESC, id DESC",
+        )
+        .bind(curator.as_uuid())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unreadable("token"))?
+        .into_iter()
+        .map(ApiToken::try_from)
+        .collect()
+    }
+
+    async fn followees(&self, follower: CuratorId) -> Result<Vec<Curator>, StoreError> {
+        sqlx::query_as::<_, CuratorRow>(
+            "SELECT curators.id AS curator_id, handle, display_name, registered_at
+             FROM follows
+             JOIN curators ON curators.id = follows.followee_id
+             WHERE follows.follower_id = $1
+             ORDER BY follows.since DESC, follows.followee_id DESC",
+        )
+        .bind(follower.as_uuid())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unreadable("curator"))?
+        .into_iter()
+        .map(Curator::try_from)
+        .collect()
+    }
+}

@@ -1,0 +1,165 @@
+//! Home feeds, fanned out on writing.
+
+use async_trait::async_trait;
+use domain::cards::CardId;
+use domain::curators::CuratorId;
+use domain::feeds::{FeedEntry, FeedItem, FeedReader, FeedRepository};
+use domain::{Page, PageRequest, StoreError};
+use sqlx::FromRow;
+
+use super::PostgresStore;
+use super::cards::CardRow;
+use super::curators::CuratorRow;
+use super::locks::Lock;
+use super::unit_of_work::PostgresUnitOfWork;
+use crate::failure::{unavailable, unreadable};
+use crate::keyset;
+
+#[derive(FromRow)]
+struct FeedRow {
+    #[sqlx(flatten)]
+    card: CardRow,
+    #[sqlx(flatten)]
+    author: CuratorRow,
+}
+
+impl TryFrom<FeedRow> for FeedItem {
+    type Error = StoreError;
+
+    fn try_from(row: FeedRow) -> Result<Self, Self::Error> {
+        Ok(Self {
+            card: row.card.try_into()?,
+            author: row.author.try_into()?,
+        })
+    }
+}
+
+/// Entries are copied from the card itself, not from what is known about it: where the card is
+/// gone nothing is added, and the same card can't be in a feed at two times.
+///
+/// What takes entries back must see those that are being added. The card's row is locked against
+/// removal while entries are made from it, and an author's cards are put in feeds under a share of
+/// a lock that taking the author back waits for; the follow has ended by then.
+#[async_trait]
+impl FeedRepository for PostgresUnitOfWork {
+    async fn fan_out(&mut self, entry: &FeedEntry) -> Result<u64, StoreError> {
+        self.share_author(entry.author).await?;
+        let done = sqlx::query(
+            "INSERT INTO feed_entries (reader_id, saved_at, card_id, author_id)
+             SELECT follows.follower_id, cards.saved_at, cards.id, cards.curator_id
+             FROM cards
+             JOIN follows ON follows.followee_id = cards.curator_id
+             WHERE cards.id = $1
+             FOR KEY SHARE OF cards
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(entry.card.as_uuid())
+        .execute(self.connection())
+        .await
+        .map_err(unavailable)?;
+        Ok(done.rows_affected())
+    }
+
+    async fn backfill(
+        &mut self,
+        reader: CuratorId,
+        entries: &[FeedEntry],
+    ) -> Result<u64, StoreError> {
+        let mut added = 0;
+        for entry in entries {
+            self.share_author(entry.author).await?;
+            let done = sqlx::query(
+                "INSERT INTO feed_entries (reader_id, saved_at, card_id, author_id)
+                 SELECT follows.follower_id, cards.saved_at, cards.id, cards.curator_id
+                 FROM cards
+                 JOIN follows ON follows.followee_id = cards.curator_id
+                 WHERE cards.id = $1 AND follows.follower_id = $2
+                 FOR KEY SHARE OF cards
+                 ON CONFLICT DO NOTHING",
+            )
+            .bind(entry.card.as_uuid())
+            .bind(reader.as_uuid())
+            .execute(self.connection())
+            .await
+            .map_err(unavailable)?;
+            added += done.rows_affected();
+        }
+        Ok(added)
+    }
+
+    async fn retract_card(&mut self, card: CardId) -> Result<u64, StoreError> {
+        let done = sqlx::query("DELETE FROM feed_entries WHERE card_id = $1")
+            .bind(card.as_uuid())
+            .execute(self.connection())
+            .await
+            .map_err(unavailable)?;
+        Ok(done.rows_affected())
+    }
+
+    async fn retract_author(
+        &mut self,
+        reader: CuratorId,
+        author: CuratorId,
+    ) -> Result<u64, StoreError> {
+        Lock::Feeds
+            .take(self.connection(), author.as_uuid())
+            .await
+            .map_err(unavailable)?;
+        let done = sqlx::query(
+            "DELETE FROM feed_entries
+             WHERE reader_id = $1 AND author_id = $2 AND NOT EXISTS (
+                 SELECT 1 FROM follows WHERE followee_id = $2 AND follower_id = $1
+             )",
+        )
+        .bind(reader.as_uuid())
+        .bind(author.as_uuid())
+        .execute(self.connection())
+        .await
+        .map_err(unavailable)?;
+        Ok(done.rows_affected())
+    }
+}
+
+impl PostgresUnitOfWork {
+    async fn share_author(&mut self, author: CuratorId) -> Result<(), StoreError> {
+        Lock::Feeds
+            .share(self.connection(), author.as_uuid())
+            .await
+            .map_err(unavailable)
+    }
+}
+
+#[async_trait]
+impl FeedReader for PostgresStore {
+    async fn home(
+        &self,
+        reader: CuratorId,
+        page: PageRequest,
+    ) -> Result<Page<FeedItem>, StoreError> {
+        let (at, id) = keyset::start(&page);
+        let items = sqlx::query_as::<_, FeedRow>(
+            "SELECT cards.id AS card_id, cards.curator_id AS saved_by, cards.url, cards.title,
+                    cards.note, cards.saved_at,
+                    curators.id AS curator_id, curators.handle, curators.display_name,
+                    curators.registered_at
+             FROM feed_entries
+             JOIN cards ON cards.id = feed_entries.card_id
+             JOIN curators ON curators.id = cards.curator_id
+             WHERE feed_entries.reader_id = $1
+               AND (feed_entries.saved_at, feed_entries.card_id) < ($2, $3)
+             ORDER BY feed_entries.saved_at DESC, feed_entries.card_id DESC
+             LIMIT $4",
+        )
+        .bind(reader.as_uuid())
+        .bind(at)
+        .bind(id)
+        .bind(keyset::one_more(&page))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unreadable("feed"))?
+        .into_iter()
+        .map(FeedItem::try_from)
+        .collect::<Result<_, _>>()?;
+        Ok(Page::from_one_more(items, page.limit, FeedItem::position))
+    }
+}

@@ -1,0 +1,177 @@
+//! Notifications.
+
+use async_trait::async_trait;
+use domain::cards::Card;
+use domain::curators::CuratorId;
+use domain::notifications::{
+    Notification, NotificationId, NotificationReader, NotificationRepository, NotificationView,
+};
+use domain::{Page, PageRequest, StoreError, UnixMillis};
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row};
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::cards::CardRow;
+use super::curators::CuratorRow;
+use super::unit_of_work::PostgresUnitOfWork;
+use crate::failure::{corrupt, unavailable, unreadable};
+use crate::keyset;
+
+struct NotificationRow {
+    notification_id: Uuid,
+    kind: String,
+    occurred_at: i64,
+    read_at: Option<i64>,
+    actor: CuratorRow,
+    card: Option<CardRow>,
+}
+
+// By hand, because a derived row can't say that all columns of the card may be absent together.
+impl FromRow<'_, PgRow> for NotificationRow {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let card_id: Option<Uuid> = row.try_get("card_id")?;
+        Ok(Self {
+            notification_id: row.try_get("notification_id")?,
+            kind: row.try_get("kind")?,
+            occurred_at: row.try_get("occurred_at")?,
+            read_at: row.try_get("read_at")?,
+            actor: CuratorRow::from_row(row)?,
+            card: card_id.map(|_| CardRow::from_row(row)).transpose()?,
+        })
+    }
+}
+
+impl TryFrom<NotificationRow> for NotificationView {
+    type Error = StoreError;
+
+    fn try_from(row: NotificationRow) -> Result<Self, Self::Error> {
+        Ok(Self {
+            id: row.notification_id.into(),
+            kind: row.kind.parse().map_err(corrupt("notification"))?,
+            actor: row.actor.try_into()?,
+            card: row.card.map(Card::try_from).transpose()?,
+            occurred_at: UnixMillis::new(row.occurred_at),
+            read_at: row.read_at.map(UnixMillis::new),
+        })
+    }
+}
+
+#[async_trait]
+impl NotificationRepository for PostgresUnitOfWork {
+    async fn add(&mut self, notifications: &[Notification]) -> Result<(), StoreError> {
+        for notification in notifications {
+            sqlx::query(
+                "INSERT INTO notifications
+                     (id, recipient_id, kind, actor_id, card_id, event_id, occurred_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)
+                 ON CONFLICT (event_id, recipient_id) DO NOTHING",
+            )
+            .bind(notification.id.as_uuid())
+            .bind(notification.recipient.as_uuid())
+            .bind(notification.kind.as_str())
+            .bind(notification.actor.as_uuid())
+            .bind(notification.card.map(domain::cards::CardId::as_uuid))
+            .bind(notification.event.as_uuid())
+            .bind(notification.occurred_at.as_i64())
+            .execute(self.connection())
+            .await
+            .map_err(unavailable)?;
+        }
+        Ok(())
+    }
+
+    async fn mark_read(
+        &mut self,
+        recipient: CuratorId,
+        ids: &[NotificationId],
+        now: UnixMillis,
+    ) -> Result<u64, StoreError> {
+        let mut marked = 0;
+        for id in ids {
+            let done = sqlx::query(
+                "UPDATE notifications SET read_at = $3
+                 WHERE id = $1 AND recipient_id = $2 AND read_at IS NULL",
+            )
+            .bind(id.as_uuid())
+            .bind(recipient.as_uuid())
+            .bind(now.as_i64())
+            .execute(self.connection())
+            .await
+            .map_err(unavailable)?;
+            marked += done.rows_affected();
+        }
+        Ok(marked)
+    }
+
+    async fn mark_read_before(
+        &mut self,
+        recipient: CuratorId,
+        before: UnixMillis,
+        now: UnixMillis,
+    ) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "UPDATE notifications SET read_at = $3
+             WHERE recipient_id = $1 AND occurred_at <= $2 AND read_at IS NULL",
+        )
+        .bind(recipient.as_uuid())
+        .bind(before.as_i64())
+        .bind(now.as_i64())
+        .execute(self.connection())
+        .await
+        .map_err(unavailable)?;
+        Ok(done.rows_affected())
+    }
+}
+
+#[async_trait]
+impl NotificationReader for PostgresStore {
+    async fn of(
+        &self,
+        recipient: CuratorId,
+        page: PageRequest,
+    ) -> Result<Page<NotificationView>, StoreError> {
+        let (at, id) = keyset::start(&page);
+        let views = sqlx::query_as::<_, NotificationRow>(
+            "SELECT notifications.id AS notification_id, notifications.kind,
+                    notifications.occurred_at, notifications.read_at,
+                    curators.id AS curator_id, curators.handle, curators.display_name,
+                    curators.registered_at,
+                    cards.id AS card_id, cards.curator_id AS saved_by, cards.url, cards.title,
+                    cards.note, cards.saved_at
+             FROM notifications
+             JOIN curators ON curators.id = notifications.actor_id
+             LEFT JOIN cards ON cards.id = notifications.card_id
+             WHERE notifications.recipient_id = $1
+               AND (notifications.occurred_at, notifications.id) < ($2, $3)
+             ORDER BY notifications.occurred_at DESC, notifications.id DESC
+             LIMIT $4",
+        )
+        .bind(recipient.as_uuid())
+        .bind(at)
+        .bind(id)
+        .bind(keyset::one_more(&page))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unreadable("notification"))?
+        .into_iter()
+        .map(NotificationView::try_from)
+        .collect::<Result<_, _>>()?;
+        Ok(Page::from_one_more(
+            views,
+            page.limit,
+            NotificationView::position,
+        ))
+    }
+
+    async fn unread(&self, recipient: CuratorId) -> Result<u64, StoreError> {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM notifications WHERE recipient_id = $1 AND read_at IS NULL",
+        )
+        .bind(recipient.as_uuid())
+        .fetch_one(&self.pool)
+        .await
+        .map_err(unavailable)?;
+        Ok(count.unsigned_abs())
+    }
+}

@@ -1,0 +1,38 @@
+//! Forgetting what is no longer needed.
+
+use async_trait::async_trait;
+use domain::event::retention::Retention;
+use domain::{StoreError, UnixMillis};
+
+use super::SqliteStore;
+
+#[async_trait]
+impl Retention for SqliteStore {
+    async fn forget_published(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError> {
+        let statement = sqlx::query(
+            "DELETE FROM outbox WHERE seq IN (
+                 SELECT seq FROM outbox
+                 WHERE published_at < ?1
+                 ORDER BY published_at
+                 LIMIT ?2
+             )",
+        )
+        .bind(before.as_i64())
+        .bind(i64::from(limit));
+        self.write(statement).await
+    }
+
+    async fn forget_seen(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError> {
+        let statement = sqlx::query(
+            "DELETE FROM inbox WHERE (handler, event_id) IN (
+                 SELECT handler, event_id FROM inbox
+                 WHERE seen_at < ?1
+                 ORDER BY seen_at
+                 LIMIT ?2
+             )",
+        )
+        .bind(before.as_i64())
+        .bind(i64::from(limit));
+        self.write(statement).await
+    }
+}
