@@ -4,7 +4,11 @@ use super::*;
 
 #[tokio::test]
 async fn a_saved_url_reaches_feed_notifications_and_analytics_and_node_can_read_the_jobs() {
-    let system = System::start(&shared_url().await).await;
+    a_saved_url_reaches_everybody(&System::start(&shared_url().await).await).await;
+}
+
+/// The flow that the README shows, on whatever the system is made of.
+pub(crate) async fn a_saved_url_reaches_everybody(system: &System) {
     let workers = system.all_workers().await;
     let (ada, ada_token) = system.curator("ada").await;
     let (_, bob_token) = system.curator("bob").await;
@@ -29,7 +33,7 @@ async fn a_saved_url_reaches_feed_notifications_and_analytics_and_node_can_read_
             ("analytics", 2),
             ("events", 2),
         ] {
-            let queue = queue(&system, name).await;
+            let queue = queue(system, name).await;
             eventually("the jobs to be settled", || async {
                 (queue.counts().await.ok()?.completed == expected).then_some(())
             })

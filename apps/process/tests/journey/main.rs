@@ -6,6 +6,7 @@
 mod arriving;
 mod bad_input;
 mod dying;
+mod postgres;
 mod starting_and_stopping;
 mod stuck;
 #[path = "../support/mod.rs"]
@@ -35,7 +36,7 @@ async fn queue(system: &System, name: &str) -> Queue<Value> {
 
 /// Holds the database's write lock, so that a worker that begins a transaction waits.
 async fn hold_the_database(system: &System) -> Box<dyn domain::UnitOfWork> {
-    let url = database_url(system.dir.path()).parse().unwrap();
+    let url = system.database_url.parse().unwrap();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&url).await.unwrap());
     store.begin().await.unwrap()
 }

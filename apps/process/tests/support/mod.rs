@@ -14,6 +14,7 @@ use testkit::program::{Program, eventually};
 /// The web process, the workers that were started, and a client of the API.
 pub(crate) struct System {
     pub(crate) dir: TempDir,
+    pub(crate) database_url: String,
     pub(crate) valkey_url: String,
     pub(crate) prefix: String,
     pub(crate) web: Program,
@@ -40,17 +41,28 @@ impl System {
 
     pub(crate) async fn start_with(valkey_url: &str, extra: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let database = database_url(dir.path());
+        Self::start_in(dir, &database, valkey_url, extra).await
+    }
+
+    /// Starts the web process on a database that is there already.
+    pub(crate) async fn start_on(database: &str, valkey_url: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self::start_in(dir, database, valkey_url, &[]).await
+    }
+
+    async fn start_in(dir: TempDir, database: &str, valkey_url: &str, extra: &[&str]) -> Self {
         let prefix = testkit::valkey::unique_prefix();
         let (api_port, ops_port) = (free_port().unwrap(), free_port().unwrap());
         let (api, ops) = (local(api_port), local(ops_port));
-        let database = database_url(dir.path());
         let mut args = vec!["--http-addr", &api, "--ops-addr", &ops];
-        args.extend(["--database-url", &database, "--valkey-url", valkey_url]);
+        args.extend(["--database-url", database, "--valkey-url", valkey_url]);
         args.extend(["--valkey-prefix", &prefix]);
         args.extend(extra);
         let mut web = Program::start("web", dir.path(), &args).unwrap();
         web.until_ready(ops_port, "/readyz").await.unwrap();
         Self {
+            database_url: database.to_owned(),
             valkey_url: valkey_url.to_owned(),
             http: reqwest::Client::new(),
             dir,
@@ -76,14 +88,28 @@ impl System {
     /// The same, without waiting for anything.
     pub(crate) fn begin_worker(&self, name: &str, url: &str, extra: &[&str]) -> WorkerProgram {
         let ops_port = free_port().unwrap();
-        let (ops, database) = (local(ops_port), database_url(self.dir.path()));
-        let mut args = vec!["--ops-addr", &ops, "--database-url", &database];
+        let ops = local(ops_port);
+        let mut args = vec!["--ops-addr", &ops, "--database-url", &self.database_url];
         args.extend(["--valkey-url", url, "--valkey-prefix", &self.prefix]);
         // Short enough to be waited for, and long enough for a busy machine.
         args.extend(["--lock-duration", "3s", "--stalled-interval", "300ms"]);
         args.extend(extra);
         let program = Program::start(name, self.dir.path(), &args).unwrap();
         WorkerProgram { program, ops_port }
+    }
+
+    /// Starts a second web process on the same database and queues; its program, and the port of
+    /// its API.
+    pub(crate) async fn another_web(&self) -> (Program, u16) {
+        let (api_port, ops_port) = (free_port().unwrap(), free_port().unwrap());
+        let (api, ops) = (local(api_port), local(ops_port));
+        let mut args = vec!["--http-addr", &api, "--ops-addr", &ops];
+        args.extend(["--database-url", &self.database_url]);
+        args.extend(["--valkey-url", &self.valkey_url]);
+        args.extend(["--valkey-prefix", &self.prefix]);
+        let mut web = Program::start("web", self.dir.path(), &args).unwrap();
+        web.until_ready(ops_port, "/readyz").await.unwrap();
+        (web, api_port)
     }
 
     pub(crate) async fn all_workers(&self) -> Vec<WorkerProgram> {
@@ -101,7 +127,20 @@ impl System {
         token: Option<&str>,
         body: Option<Value>,
     ) -> (StatusCode, Value) {
-        let url = format!("http://127.0.0.1:{}{path}", self.api_port);
+        self.request_at(self.api_port, method, path, token, body)
+            .await
+    }
+
+    /// A request to the API of one of several web processes.
+    pub(crate) async fn request_at(
+        &self,
+        port: u16,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<Value>,
+    ) -> (StatusCode, Value) {
+        let url = format!("http://127.0.0.1:{port}{path}");
         let mut request = self
             .http
             .request(method, url)

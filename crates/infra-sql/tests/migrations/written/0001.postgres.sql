@@ -1,0 +1,33 @@
+-- What a release with version 1 of the schema writes.
+
+INSERT INTO curators (id, handle, display_name, password_hash, registered_at)
+VALUES ('00000000-0000-0000-0000-00000000001@', 'ada@', 'Ada', 'hash', 1), ('00000000-0000-0000-0000-00000000002@', 'bob@', 'Bob', 'hash', 1)
+ON CONFLICT (handle) DO NOTHING;
+INSERT INTO api_tokens (id, curator_id, name, prefix, hash, issued_at)
+VALUES ('00000000-0000-0000-0000-00000000004@', '00000000-0000-0000-0000-00000000001@', 'laptop', 'bw_abc', '\xababababababababababababababababababababababababababababababab0@', 1);
+INSERT INTO follows (followee_id, follower_id, since)
+VALUES ('00000000-0000-0000-0000-00000000001@', '00000000-0000-0000-0000-00000000002@', 1)
+ON CONFLICT DO NOTHING;
+INSERT INTO cards (id, curator_id, url, canonical_url, title, note, saved_at)
+VALUES ('00000000-0000-0000-0000-00000000003@', '00000000-0000-0000-0000-00000000001@', 'https://example.org', 'https://example.org/', NULL, NULL, 1)
+ON CONFLICT (canonical_url, curator_id) DO NOTHING;
+INSERT INTO feed_entries (reader_id, saved_at, card_id, author_id)
+SELECT follows.follower_id, cards.saved_at, cards.id, cards.curator_id
+FROM cards
+JOIN follows ON follows.followee_id = cards.curator_id
+WHERE cards.id = '00000000-0000-0000-0000-00000000003@'
+ON CONFLICT DO NOTHING;
+INSERT INTO notifications (id, recipient_id, kind, actor_id, card_id, event_id, occurred_at)
+VALUES ('00000000-0000-0000-0000-00000000006@', '00000000-0000-0000-0000-00000000002@', 'followed-curator-saved', '00000000-0000-0000-0000-00000000001@', '00000000-0000-0000-0000-00000000003@', '00000000-0000-0000-0000-00000000005@', 1)
+ON CONFLICT (event_id, recipient_id) DO NOTHING;
+INSERT INTO daily_counts (day, kind, count)
+VALUES ('2026-11-24', 'CardAddedToLibrary', 1)
+ON CONFLICT (day, kind) DO UPDATE SET count = daily_counts.count + 1;
+INSERT INTO outbox (event_id, kind, subject, envelope, recorded_at)
+VALUES ('00000000-0000-0000-0000-00000000005@', 'CardAddedToLibrary', '00000000-0000-0000-0000-00000000003@', '{}', 1);
+UPDATE outbox SET refusals = refusals + 1, last_refusal = 'later', due_at = 2
+WHERE event_id = '00000000-0000-0000-0000-00000000005@' AND published_at IS NULL;
+UPDATE outbox SET published_at = 3 WHERE event_id = '00000000-0000-0000-0000-00000000005@' AND published_at IS NULL;
+INSERT INTO inbox (handler, event_id, seen_at)
+VALUES ('feeds', '00000000-0000-0000-0000-00000000005@', 1)
+ON CONFLICT DO NOTHING;
