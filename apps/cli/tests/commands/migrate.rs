@@ -83,3 +83,16 @@ fn a_database_that_can_not_be_opened_is_one_sentence() {
          the directory /nowhere does not exist\n"
     );
 }
+
+#[tokio::test]
+async fn postgres_is_migrated_in_the_same_way_and_its_password_is_not_printed() {
+    let database = testkit::postgres::TestDatabase::create().await;
+    let url = database.url().replacen('@', ":secret@", 1);
+    let first = bellwether(&["migrate", "--database-url", &url]);
+    let (_, place) = url.split_once('@').unwrap();
+    let start = format!("Migrated the schema of postgres://{place} from version 0 to ");
+    assert!(first.stdout.starts_with(&start), "{first:?}");
+    let second = migrated(&url);
+    assert_eq!(second["from"], second["to"]);
+    assert_eq!(second["database"], format!("postgres://{place}"));
+}

@@ -22,7 +22,7 @@ use infra_redis::engine::{
 use infra_sql::SqliteStore;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use support::{QUEUES, System, WORKERS, WorkerProgram, database_url};
+use support::{QUEUES, System, WORKERS, WorkerProgram, database_url, text};
 use testkit::port::free_port;
 use testkit::program::{Program, eventually};
 use testkit::proxy::Proxy;

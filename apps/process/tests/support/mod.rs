@@ -46,9 +46,9 @@ impl System {
     }
 
     /// Starts the web process on a database that is there already.
-    pub(crate) async fn start_on(database: &str, valkey_url: &str) -> Self {
+    pub(crate) async fn start_on(database: &str, valkey_url: &str, extra: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self::start_in(dir, database, valkey_url, &[]).await
+        Self::start_in(dir, database, valkey_url, extra).await
     }
 
     async fn start_in(dir: TempDir, database: &str, valkey_url: &str, extra: &[&str]) -> Self {
