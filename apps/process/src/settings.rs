@@ -109,7 +109,7 @@ pub struct RetentionArgs {
     pub outbox_retention: Duration,
 
     /// How long it is remembered that an event was handled, so that it takes effect once; at least
-    /// a day longer than OUTBOX_RETENTION
+    /// a day longer than `OUTBOX_RETENTION`
     #[arg(
         long,
         env = "INBOX_RETENTION",
