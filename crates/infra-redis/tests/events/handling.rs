@@ -187,9 +187,26 @@ async fn what_a_newer_release_wrote_waits_for_one_that_can_read_it_and_that_is_n
 }
 
 #[tokio::test]
-async fn storage_that_is_away_for_a_while_costs_attempts_and_no_effect() {
-    let installation = Installation::set_to(&["analytics.backoff=100ms"]).await;
+async fn storage_that_is_away_for_a_while_costs_no_attempt_and_no_effect() {
+    // The first attempt is the last.
+    let installation = Installation::set_to(&["analytics.attempts=1"]).await;
     let (memory, store) = failing(2, unavailable);
+    let event = any_event();
+    let worker = installation.count_into(&store).await;
+    installation.publish(std::slice::from_ref(&event)).await;
+    let job = installation
+        .finished(QueueName::Analytics, &id_of(&event))
+        .await;
+    stop(worker).await;
+    assert_eq!((job.attempts_made, job.attempts_started), (1, 3));
+    assert_eq!((job.failed_reason, job.stack_traces), (None, None));
+    assert_eq!(counted(&memory).await, [(event.kind(), 1)]);
+}
+
+#[tokio::test]
+async fn a_failure_that_may_pass_costs_attempts_and_no_effect() {
+    let installation = Installation::set_to(&["analytics.backoff=100ms"]).await;
+    let (memory, store) = failing(2, conflict);
     let event = any_event();
     let started = Instant::now();
     let worker = installation.count_into(&store).await;
@@ -203,7 +220,7 @@ async fn storage_that_is_away_for_a_while_costs_attempts_and_no_effect() {
     assert!(elapsed >= Duration::from_millis(100 + 200), "{elapsed:?}");
     assert_eq!(job.return_value.as_deref(), Some("null"));
     let traces: Vec<String> = serde_json::from_str(&job.stack_traces.unwrap()).unwrap();
-    let trace = "Error: storage is unavailable\n    caused by: the cable is cut";
+    let trace = "Error: card is taken already";
     assert_eq!(traces, [trace, trace]);
     assert_eq!(counted(&memory).await, [(event.kind(), 1)]);
 }
@@ -212,11 +229,7 @@ async fn storage_that_is_away_for_a_while_costs_attempts_and_no_effect() {
 async fn an_event_fails_when_its_attempts_are_used_up_or_none_can_help() {
     let attempts = &["analytics.backoff=1ms", "analytics.attempts=2"];
     for (error, expected, reason) in [
-        (
-            unavailable as fn() -> StoreError,
-            2,
-            "storage is unavailable",
-        ),
+        (conflict as fn() -> StoreError, 2, "card is taken already"),
         (corrupt, 1, "storage holds an unreadable card"),
     ] {
         let installation = Installation::set_to(attempts).await;
@@ -234,6 +247,10 @@ async fn an_event_fails_when_its_attempts_are_used_up_or_none_can_help() {
         assert_eq!(counts.unwrap().failed, 1, "and kept for the operator");
         assert_eq!(counted(&memory).await, []);
     }
+}
+
+fn conflict() -> StoreError {
+    StoreError::Conflict("card")
 }
 
 /// Changes something, and then never ends; tells when it was started and when it was dropped.
