@@ -138,7 +138,10 @@ impl WorkOptions {
     /// The options of the engine.
     pub(in crate::commands) fn to_options(&self) -> anyhow::Result<JobOptions> {
         let jitter = self.jitter.unwrap_or(0.0);
-        let backoff = self.backoff.clone().map(|backoff| backoff.with_jitter(jitter));
+        let backoff = self
+            .backoff
+            .clone()
+            .map(|backoff| backoff.with_jitter(jitter));
         Ok(JobOptions {
             priority: self.priority,
             attempts: self.attempts,
