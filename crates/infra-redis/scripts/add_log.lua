@@ -7,10 +7,10 @@
 ]]
 local key = queue_at(ARGV[1]).prefix .. ARGV[2]
 local keep = tonumber(ARGV[4])
-if redis.call('EXISTS', key) == 0 then return -1 end
-local count = redis.call('RPUSH', key .. ':logs', ARGV[3])
+if call('EXISTS', key) == 0 then return -1 end
+local count = call('RPUSH', key .. ':logs', ARGV[3])
 if keep > 0 then
-  redis.call('LTRIM', key .. ':logs', -keep, -1)
+  call('LTRIM', key .. ':logs', -keep, -1)
   return math.min(keep, count)
 end
 return count

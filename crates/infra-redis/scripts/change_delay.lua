@@ -8,9 +8,9 @@
 local queue = queue_at(ARGV[1])
 local id, delay = ARGV[2], tonumber(ARGV[3])
 local key = queue.prefix .. id
-if redis.call('EXISTS', key) == 0 then return -1 end
-if redis.call('ZREM', queue.delayed, id) == 0 then return -3 end
-redis.call('HSET', key, 'delay', ARGV[3])
+if call('EXISTS', key) == 0 then return -1 end
+if call('ZREM', queue.delayed, id) == 0 then return -3 end
+call('HSET', key, 'delay', ARGV[3])
 push_delayed(queue, read_settings(queue), id, tonumber(ARGV[4]) + delay)
 wake_at_next_due(queue)
 return 0

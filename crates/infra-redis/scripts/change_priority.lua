@@ -8,19 +8,19 @@
 local queue = queue_at(ARGV[1])
 local id, priority, is_first = ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
 local key = queue.prefix .. id
-if redis.call('EXISTS', key) == 0 then return -1 end
-if redis.call('ZREM', queue.prioritized, id) == 1
-  or redis.call('LREM', queue.wait, -1, id) == 1 then
+if call('EXISTS', key) == 0 then return -1 end
+if call('ZREM', queue.prioritized, id) == 1
+  or call('LREM', queue.wait, -1, id) == 1 then
   if priority > 0 and is_first then
-    redis.call('ZADD', queue.prioritized, priority * 4294967296, id)
+    call('ZADD', queue.prioritized, priority * 4294967296, id)
   else
     if is_first then
-      redis.call('RPUSH', queue.wait, id)
+      call('RPUSH', queue.wait, id)
     else
       push_ready(queue, id, priority)
     end
     if not is_blocked(queue, read_settings(queue)) then wake(queue) end
   end
 end
-redis.call('HSET', key, 'priority', priority)
+call('HSET', key, 'priority', priority)
 return 0

@@ -8,14 +8,14 @@
 local queue = queue_at(ARGV[1])
 local name, from = ARGV[2], tonumber(ARGV[3])
 local is_list = name == 'wait' or name == 'paused' or name == 'active'
-local ids = redis.call(is_list and 'LRANGE' or 'ZRANGE', queue[name], from,
+local ids = call(is_list and 'LRANGE' or 'ZRANGE', queue[name], from,
   from + tonumber(ARGV[4]) - 1)
 local missing, unheld = {}, {}
 for _, id in ipairs(ids) do
   local key = queue.prefix .. id
-  if redis.call('EXISTS', key) == 0 then
+  if call('EXISTS', key) == 0 then
     missing[#missing + 1] = id
-  elseif name == 'active' and redis.call('EXISTS', key .. ':lock') == 0 then
+  elseif name == 'active' and call('EXISTS', key .. ':lock') == 0 then
     unheld[#unheld + 1] = id
   end
 end

@@ -21,7 +21,7 @@ end
 
 -- An id whose job is gone has no time, and is old.
 local function is_young(key)
-  local values = redis.call('HMGET', key, unpack(time_fields))
+  local values = call('HMGET', key, unpack(time_fields))
   for n = 1, #time_fields do
     if values[n] then return (tonumber(values[n]) or 0) > cutoff end
   end
@@ -37,12 +37,12 @@ local window = {
 local ids, kept, is_end = sweep(queue, state, window, function(id)
   local key = queue.prefix .. id
   if is_pending_of_scheduler(queue, id) then return false end
-  if state == 'active' and redis.call('EXISTS', key .. ':lock') == 1 then return false end
+  if state == 'active' and call('EXISTS', key .. ':lock') == 1 then return false end
   return is_finished or not is_young(key)
 end)
 discard_all(queue, state, ids)
 if #ids == window.most or (is_end and ARGV[8] == '1') then
-  redis.call('XADD', queue.events, '*', 'event', 'cleaned', 'count', #ids + tonumber(ARGV[7]))
+  call('XADD', queue.events, '*', 'event', 'cleaned', 'count', #ids + tonumber(ARGV[7]))
   return { -2, ids }
 end
 return { is_end and -1 or kept, ids }

@@ -19,7 +19,7 @@ if not previous or iteration_id(scheduler, previous) ~= ARGV[4] then return '' e
 if ARGV[5] ~= 'next' and is_pending(queue, ARGV[4]) then return '' end
 
 local key = scheduler_key(queue, scheduler)
-local fields = redis.call('HMGET', key, 'name', 'data', 'ic', 'offset')
+local fields = call('HMGET', key, 'name', 'data', 'ic', 'offset')
 local millis = previous
 if ARGV[5] ~= 'missing' then
   millis = every and slot_after(previous, now, every, tonumber(fields[4]) or 0)
@@ -27,14 +27,14 @@ if ARGV[5] ~= 'missing' then
 end
 local settings = read_settings(queue)
 local id = iteration_id(scheduler, millis)
-if redis.call('EXISTS', queue.prefix .. id) == 1 then
-  redis.call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
+if call('EXISTS', queue.prefix .. id) == 1 then
+  call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
     'event', 'duplicated', 'jobId', id)
   return ''
 end
 -- Schedulers of 5.x count nothing, and their data stands in their jobs alone.
 local is_legacy = not fields[3]
-if ARGV[5] ~= 'missing' and not is_legacy then redis.call('HINCRBY', key, 'ic', 1) end
+if ARGV[5] ~= 'missing' and not is_legacy then call('HINCRBY', key, 'ic', 1) end
 return (add_iteration(queue, settings, scheduler, now, millis, {
   name = fields[1] or ARGV[11],
   data = fields[2] or is_legacy and ARGV[12] or '{}',

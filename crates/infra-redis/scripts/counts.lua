@@ -7,11 +7,11 @@
 ]]
 local queue = queue_at(ARGV[1])
 return {
-  redis.call('LLEN', queue.wait) + redis.call('LLEN', queue.paused),
-  redis.call('LLEN', queue.active),
-  redis.call('ZCARD', queue.prioritized),
-  redis.call('ZCARD', queue.delayed),
-  redis.call('ZCARD', queue['waiting-children']),
-  redis.call('ZCARD', queue.completed),
-  redis.call('ZCARD', queue.failed),
+  call('LLEN', queue.wait) + call('LLEN', queue.paused),
+  call('LLEN', queue.active),
+  call('ZCARD', queue.prioritized),
+  call('ZCARD', queue.delayed),
+  call('ZCARD', queue['waiting-children']),
+  call('ZCARD', queue.completed),
+  call('ZCARD', queue.failed),
 }

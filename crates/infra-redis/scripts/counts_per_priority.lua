@@ -10,9 +10,9 @@ local counts = {}
 for at = 2, #ARGV do
   local priority = tonumber(ARGV[at])
   if priority == 0 then
-    counts[#counts + 1] = redis.call('LLEN', queue.wait) + redis.call('LLEN', queue.paused)
+    counts[#counts + 1] = call('LLEN', queue.wait) + call('LLEN', queue.paused)
   else
-    counts[#counts + 1] = redis.call('ZCOUNT', queue.prioritized,
+    counts[#counts + 1] = call('ZCOUNT', queue.prioritized,
       priority * 4294967296, (priority + 1) * 4294967296 - 1)
   end
 end

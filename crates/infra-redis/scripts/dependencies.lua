@@ -8,8 +8,8 @@
 ]]
 local key = queue_at(ARGV[1]).prefix .. ARGV[2]
 return {
-  redis.call('HGETALL', key .. ':processed'),
-  redis.call('SMEMBERS', key .. ':dependencies'),
-  redis.call('HGETALL', key .. ':failed'),
-  redis.call('ZRANGE', key .. ':unsuccessful', 0, -1),
+  call('HGETALL', key .. ':processed'),
+  call('SMEMBERS', key .. ':dependencies'),
+  call('HGETALL', key .. ':failed'),
+  call('ZRANGE', key .. ':unsuccessful', 0, -1),
 }

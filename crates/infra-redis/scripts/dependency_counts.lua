@@ -7,8 +7,8 @@
 ]]
 local key = queue_at(ARGV[1]).prefix .. ARGV[2]
 return {
-  redis.call('HLEN', key .. ':processed'),
-  redis.call('SCARD', key .. ':dependencies'),
-  redis.call('HLEN', key .. ':failed'),
-  redis.call('ZCARD', key .. ':unsuccessful'),
+  call('HLEN', key .. ':processed'),
+  call('SCARD', key .. ':dependencies'),
+  call('HLEN', key .. ':failed'),
+  call('ZCARD', key .. ':unsuccessful'),
 }

@@ -11,15 +11,15 @@ for at = 3, #ARGV, 2 do
   ids[#ids + 1] = ARGV[at]
   locks[#locks + 1] = queue.prefix .. ARGV[at] .. ':lock'
 end
-local owners = redis.call('MGET', unpack(locks))
+local owners = call('MGET', unpack(locks))
 local kept, lost = {}, {}
 for n, id in ipairs(ids) do
   if owners[n] == ARGV[2 * n + 2] then
-    redis.call('PEXPIRE', locks[n], ARGV[2])
+    call('PEXPIRE', locks[n], ARGV[2])
     kept[#kept + 1] = id
   else
     lost[#lost + 1] = id
   end
 end
-if #kept > 0 then redis.call('SREM', queue.stalled, unpack(kept)) end
+if #kept > 0 then call('SREM', queue.stalled, unpack(kept)) end
 return lost

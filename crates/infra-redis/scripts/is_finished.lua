@@ -8,11 +8,11 @@
 ]]
 local queue = queue_at(ARGV[1])
 local key = queue.prefix .. ARGV[2]
-if redis.call('EXISTS', key) == 0 then return { -1 } end
-if redis.call('ZSCORE', queue.completed, ARGV[2]) then
-  return { 1, redis.call('HGET', key, 'returnvalue') }
+if call('EXISTS', key) == 0 then return { -1 } end
+if call('ZSCORE', queue.completed, ARGV[2]) then
+  return { 1, call('HGET', key, 'returnvalue') }
 end
-if redis.call('ZSCORE', queue.failed, ARGV[2]) then
-  return { 2, redis.call('HGET', key, 'failedReason') }
+if call('ZSCORE', queue.failed, ARGV[2]) then
+  return { 2, call('HGET', key, 'failedReason') }
 end
 return { 0 }

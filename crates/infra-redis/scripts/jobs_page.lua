@@ -14,20 +14,20 @@ local skip, left = tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local function slice(name)
   local is_list = name == 'wait' or name == 'paused' or name == 'active'
-  local count = redis.call(is_list and 'LLEN' or 'ZCARD', queue[name])
+  local count = call(is_list and 'LLEN' or 'ZCARD', queue[name])
   local from, to = skip, math.min(skip + left, count) - 1
   skip = math.max(skip - count, 0)
   if from > to then return {} end
   local ids
   if not is_list then
-    ids = redis.call(is_ascending and 'ZRANGE' or 'ZREVRANGE', queue[name], from, to)
+    ids = call(is_ascending and 'ZRANGE' or 'ZREVRANGE', queue[name], from, to)
   elseif is_ascending then
     -- The tail of a list was there first.
-    local tail = redis.call('LRANGE', queue[name], -(to + 1), -(from + 1))
+    local tail = call('LRANGE', queue[name], -(to + 1), -(from + 1))
     ids = {}
     for n = #tail, 1, -1 do ids[#ids + 1] = tail[n] end
   else
-    ids = redis.call('LRANGE', queue[name], from, to)
+    ids = call('LRANGE', queue[name], from, to)
   end
   left = left - #ids
   return ids
@@ -39,7 +39,7 @@ if not is_ascending then first, last, step = #ARGV, 5, -1 end
 for at = first, last, step do
   for _, id in ipairs(slice(ARGV[at])) do
     found = found + 1
-    local fields = redis.call('HGETALL', queue.prefix .. id)
+    local fields = call('HGETALL', queue.prefix .. id)
     if #fields > 0 then jobs[#jobs + 1] = { id, fields } end
   end
 end

@@ -8,7 +8,7 @@
             fields of the scheduler}}
 ]]
 local queue = queue_at(ARGV[1])
-local members = redis.call('ZRANGE', queue['repeat'], ARGV[2], ARGV[3], 'WITHSCORES')
+local members = call('ZRANGE', queue['repeat'], ARGV[2], ARGV[3], 'WITHSCORES')
 local reply = { #members / 2 }
 for at = 1, #members, 2 do
   local scheduler, millis = members[at], tonumber(members[at + 1])
@@ -17,8 +17,8 @@ for at = 1, #members, 2 do
     reply[#reply + 1] = {
       scheduler,
       string.format('%.0f', millis),
-      redis.call('HGET', queue.prefix .. id, 'opts'),
-      redis.call('HGETALL', scheduler_key(queue, scheduler)),
+      call('HGET', queue.prefix .. id, 'opts'),
+      call('HGETALL', scheduler_key(queue, scheduler)),
     }
   end
 end

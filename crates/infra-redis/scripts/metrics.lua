@@ -7,11 +7,11 @@
 ]]
 local queue = queue_at(ARGV[1])
 local key = queue.prefix .. 'metrics:' .. ARGV[2]
-local fields = redis.call('HMGET', key, 'count', 'prevTS', 'prevCount')
+local fields = call('HMGET', key, 'count', 'prevTS', 'prevCount')
 return {
   fields[1] or 0,
   fields[2] or 0,
   fields[3] or 0,
-  redis.call('LRANGE', key .. ':data', ARGV[3], ARGV[4]),
-  redis.call('LLEN', key .. ':data'),
+  call('LRANGE', key .. ':data', ARGV[3], ARGV[4]),
+  call('LLEN', key .. ':data'),
 }

@@ -9,17 +9,17 @@
 ]]
 local queue = queue_at(ARGV[1])
 local left = tonumber(ARGV[2])
-if redis.call('HEXISTS', queue.meta, 'paused') == 0 then return -1 end
-if ARGV[3] ~= '1' and redis.call('EXISTS', queue.active) == 1 then return -2 end
+if call('HEXISTS', queue.meta, 'paused') == 0 then return -1 end
+if ARGV[3] ~= '1' and call('EXISTS', queue.active) == 1 then return -2 end
 
 local function take(name)
   local ids
   if is_list(name) then
-    ids = redis.call('LRANGE', queue[name], -left, -1)
-    redis.call('LTRIM', queue[name], 0, -(#ids + 1))
+    ids = call('LRANGE', queue[name], -left, -1)
+    call('LTRIM', queue[name], 0, -(#ids + 1))
   else
-    ids = redis.call('ZRANGE', queue[name], 0, left - 1)
-    redis.call('ZREMRANGEBYRANK', queue[name], 0, #ids - 1)
+    ids = call('ZRANGE', queue[name], 0, left - 1)
+    call('ZREMRANGEBYRANK', queue[name], 0, #ids - 1)
   end
   left = left - #ids
   return ids
@@ -27,19 +27,19 @@ end
 
 for _, name in ipairs({ 'active', 'delayed', 'repeat', 'completed', 'wait', 'paused',
   'prioritized', 'failed' }) do
-  if redis.call('EXISTS', queue[name]) == 1 then
+  if call('EXISTS', queue[name]) == 1 then
     for _, id in ipairs(take(name)) do
       if name == 'repeat' then
-        redis.call('DEL', queue.prefix .. 'repeat:' .. id)
+        call('DEL', queue.prefix .. 'repeat:' .. id)
       else
-        if name == 'active' then redis.call('DEL', queue.prefix .. id .. ':lock') end
+        if name == 'active' then call('DEL', queue.prefix .. id .. ':lock') end
         discard(queue, id)
       end
     end
     if left == 0 then return 1 end
   end
 end
-redis.call('DEL', queue.events, queue.delay, queue['stalled-check'], queue.stalled, queue.id,
+call('DEL', queue.events, queue.delay, queue['stalled-check'], queue.stalled, queue.id,
   queue.pc, queue.marker, queue.meta, queue['metrics:completed'],
   queue['metrics:completed:data'], queue['metrics:failed'], queue['metrics:failed:data'])
 return 0

@@ -5,6 +5,6 @@
   ARGV  1 key prefix
 ]]
 local queue = queue_at(ARGV[1])
-redis.call('HSET', queue.meta, 'paused', 1)
-redis.call('DEL', queue.marker)
-redis.call('XADD', queue.events, '*', 'event', 'paused')
+call('HSET', queue.meta, 'paused', 1)
+call('DEL', queue.marker)
+call('XADD', queue.events, '*', 'event', 'paused')

@@ -8,11 +8,11 @@
 local queue = queue_at(ARGV[1])
 local id = ARGV[2]
 local key = queue.prefix .. id
-if redis.call('ZREM', queue.delayed, id) == 0 then return -3 end
+if call('ZREM', queue.delayed, id) == 0 then return -3 end
 -- An id without a job is dropped.
-if redis.call('EXISTS', key) == 0 then return -1 end
-push_ready(queue, id, tonumber(redis.call('HGET', key, 'priority') or 0) or 0)
+if call('EXISTS', key) == 0 then return -1 end
+push_ready(queue, id, tonumber(call('HGET', key, 'priority') or 0) or 0)
 if not is_blocked(queue, read_settings(queue)) then wake(queue) end
-redis.call('XADD', queue.events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'delayed')
-redis.call('HSET', key, 'delay', 0)
+call('XADD', queue.events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'delayed')
+call('HSET', key, 'delay', 0)
 return 0

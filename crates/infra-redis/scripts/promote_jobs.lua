@@ -7,16 +7,16 @@
   RETURNS  {how many were looked at, how many were promoted}
 ]]
 local queue = queue_at(ARGV[1])
-local ids = redis.call('ZRANGE', queue.delayed, 0, tonumber(ARGV[2]) - 1)
+local ids = call('ZRANGE', queue.delayed, 0, tonumber(ARGV[2]) - 1)
 if #ids == 0 then return { 0, 0 } end
 local settings = read_settings(queue)
-redis.call('ZREM', queue.delayed, unpack(ids))
+call('ZREM', queue.delayed, unpack(ids))
 local promoted = 0
 for _, id in ipairs(ids) do
   -- An id without a job is dropped.
-  if redis.call('EXISTS', queue.prefix .. id) == 1 then
-    redis.call('LPUSH', queue.wait, id)
-    redis.call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
+  if call('EXISTS', queue.prefix .. id) == 1 then
+    call('LPUSH', queue.wait, id)
+    call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
       'event', 'waiting', 'jobId', id, 'prev', 'delayed')
     promoted = promoted + 1
   end

@@ -7,10 +7,10 @@
 ]]
 local queue = queue_at(ARGV[1])
 local max = tonumber(ARGV[2])
-if max == 0 then max = tonumber(redis.call('HGET', queue.meta, 'max') or 0) or 0 end
-local ttl = redis.call('PTTL', queue.limiter)
+if max == 0 then max = tonumber(call('HGET', queue.meta, 'max') or 0) or 0 end
+local ttl = call('PTTL', queue.limiter)
 if max > 0 then
-  if tonumber(redis.call('GET', queue.limiter) or 0) < max then return 0 end
-  if ttl == 0 then redis.call('DEL', queue.limiter) end
+  if tonumber(call('GET', queue.limiter) or 0) < max then return 0 end
+  if ttl == 0 then call('DEL', queue.limiter) end
 end
 return math.max(ttl, 0)

@@ -7,41 +7,41 @@
   RETURNS  the ids put back; nothing if another worker checked within the interval
 ]]
 local queue = queue_at(ARGV[1])
-if redis.call('SET', queue['stalled-check'], ARGV[2], 'PX', ARGV[3], 'NX') == false then
+if call('SET', queue['stalled-check'], ARGV[2], 'PX', ARGV[3], 'NX') == false then
   return {}
 end
 local settings = read_settings(queue)
-redis.call('XTRIM', queue.events, 'MAXLEN', '~', settings.max_events)
+call('XTRIM', queue.events, 'MAXLEN', '~', settings.max_events)
 
 -- A job of an existing scheduler is never failed for stalling, or the series would end with it.
 local function is_of_scheduler(key)
-  local scheduler = redis.call('HGET', key, 'rjk')
-  return scheduler and (redis.call('EXISTS', queue.prefix .. 'repeat:' .. scheduler) == 1
-    or redis.call('ZSCORE', queue['repeat'], scheduler))
+  local scheduler = call('HGET', key, 'rjk')
+  return scheduler and (call('EXISTS', queue.prefix .. 'repeat:' .. scheduler) == 1
+    or call('ZSCORE', queue['repeat'], scheduler))
 end
 
 local recovered = {}
-local suspects = redis.call('SMEMBERS', queue.stalled)
-if #suspects > 0 then redis.call('DEL', queue.stalled) end
+local suspects = call('SMEMBERS', queue.stalled)
+if #suspects > 0 then call('DEL', queue.stalled) end
 for _, id in ipairs(suspects) do
   local key = queue.prefix .. id
-  if redis.call('EXISTS', key .. ':lock') == 0 and redis.call('LREM', queue.active, 1, id) > 0
+  if call('EXISTS', key .. ':lock') == 0 and call('LREM', queue.active, 1, id) > 0
     -- An id whose job is gone is dropped: there is nothing to put back.
-    and redis.call('EXISTS', key) == 1 then
-    local stalls = redis.call('HINCRBY', key, 'stc', 1)
+    and call('EXISTS', key) == 1 then
+    local stalls = call('HINCRBY', key, 'stc', 1)
     if stalls > tonumber(ARGV[4]) and not is_of_scheduler(key) then
-      redis.call('HSET', key, 'defa', 'job stalled more than allowable limit')
+      call('HSET', key, 'defa', 'job stalled more than allowable limit')
     end
-    redis.call('RPUSH', queue.wait, id)
-    redis.call('XADD', queue.events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
-    redis.call('XADD', queue.events, '*', 'event', 'stalled', 'jobId', id)
+    call('RPUSH', queue.wait, id)
+    call('XADD', queue.events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
+    call('XADD', queue.events, '*', 'event', 'stalled', 'jobId', id)
     recovered[#recovered + 1] = id
   end
 end
 if #recovered > 0 and not is_blocked(queue, settings) then wake(queue) end
 
-local active = redis.call('LRANGE', queue.active, 0, -1)
+local active = call('LRANGE', queue.active, 0, -1)
 for from = 1, #active, 5000 do
-  redis.call('SADD', queue.stalled, unpack(active, from, math.min(from + 4999, #active)))
+  call('SADD', queue.stalled, unpack(active, from, math.min(from + 4999, #active)))
 end
 return recovered

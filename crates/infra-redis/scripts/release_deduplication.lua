@@ -6,8 +6,8 @@
   RETURNS  1 if the job held it, else 0
 ]]
 local queue = queue_at(ARGV[1])
-local deduplication_id = redis.call('HGET', queue.prefix .. ARGV[2], 'deid')
+local deduplication_id = call('HGET', queue.prefix .. ARGV[2], 'deid')
 if not deduplication_id then return 0 end
 local owner = queue.prefix .. 'de:' .. deduplication_id
-if redis.call('GET', owner) ~= ARGV[2] then return 0 end
-return redis.call('DEL', owner)
+if call('GET', owner) ~= ARGV[2] then return 0 end
+return call('DEL', owner)

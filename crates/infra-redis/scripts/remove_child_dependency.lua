@@ -8,11 +8,11 @@
 ]]
 local queue = queue_at(ARGV[1])
 local key = queue.prefix .. ARGV[2]
-if redis.call('EXISTS', key) == 0 then return { -1, '' } end
-local parent_key = redis.call('HGET', key, 'parentKey')
+if call('EXISTS', key) == 0 then return { -1, '' } end
+local parent_key = call('HGET', key, 'parentKey')
 if not parent_key then return { 1, '' } end
-if redis.call('EXISTS', parent_key) == 0 then return { -5, parent_key } end
-if redis.call('SISMEMBER', parent_key .. ':dependencies', key) == 0 then return { 1, '' } end
+if call('EXISTS', parent_key) == 0 then return { -5, parent_key } end
+if call('SISMEMBER', parent_key .. ':dependencies', key) == 0 then return { 1, '' } end
 detach(queue, key, false)
-redis.call('HDEL', key, 'parentKey', 'parent')
+call('HDEL', key, 'parentKey', 'parent')
 return { 0, '' }

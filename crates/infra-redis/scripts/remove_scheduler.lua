@@ -9,11 +9,11 @@ local queue, scheduler = queue_at(ARGV[1]), ARGV[2]
 local millis = next_iteration(queue, scheduler)
 if millis then
   local id = iteration_id(scheduler, millis)
-  if redis.call('ZREM', queue.delayed, id) == 1 then
-    release_deduplication(queue, id, redis.call('HGET', queue.prefix .. id, 'deid'))
+  if call('ZREM', queue.delayed, id) == 1 then
+    release_deduplication(queue, id, call('HGET', queue.prefix .. id, 'deid'))
     drop_job(queue, id)
-    redis.call('XADD', queue.events, '*', 'event', 'removed', 'jobId', id, 'prev', 'delayed')
+    call('XADD', queue.events, '*', 'event', 'removed', 'jobId', id, 'prev', 'delayed')
   end
 end
-redis.call('DEL', scheduler_key(queue, scheduler))
-return redis.call('ZREM', queue['repeat'], scheduler) == 1 and 0 or 1
+call('DEL', scheduler_key(queue, scheduler))
+return call('ZREM', queue['repeat'], scheduler) == 1 and 0 or 1

@@ -8,11 +8,11 @@
 ]]
 local queue = queue_at(ARGV[1])
 local budget = { left = tonumber(ARGV[4]) }
-local children = redis.call('SSCAN', queue.prefix .. ARGV[2] .. ':dependencies', ARGV[3],
+local children = call('SSCAN', queue.prefix .. ARGV[2] .. ':dependencies', ARGV[3],
   'COUNT', ARGV[4])
 for _, key in ipairs(children[2]) do
   local child_queue, id = job_at(key)
-  if not redis.call('ZSCORE', child_queue.failed, id) and not is_locked(child_queue, id, true)
+  if not call('ZSCORE', child_queue.failed, id) and not is_locked(child_queue, id, true)
     and not remove_job(child_queue, id, true, budget) and not budget.is_locked then
     -- The same children again, without those that are gone.
     return { ARGV[3], 1 }

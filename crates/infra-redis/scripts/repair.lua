@@ -16,45 +16,45 @@ local function announce(previous)
   if previous then
     fields[5], fields[6] = 'prev', previous
   end
-  redis.call('XADD', queue.events, '*', unpack(fields))
+  call('XADD', queue.events, '*', unpack(fields))
   if not is_blocked(queue, settings) then wake(queue) end
 end
 
 -- The id stands for nothing: it goes.
 if wrong == 'missing' then
-  if redis.call('EXISTS', key) == 1 then return 0 end
+  if call('EXISTS', key) == 1 then return 0 end
   if name == 'wait' or name == 'paused' or name == 'active' then
-    return redis.call('LREM', queue[name], 0, id) > 0 and 1 or 0
+    return call('LREM', queue[name], 0, id) > 0 and 1 or 0
   end
-  return redis.call('ZREM', queue[name], id)
+  return call('ZREM', queue[name], id)
 end
 
 -- The job lost its worker: it waits again, first, as the check for stalled jobs lets it.
 if wrong == 'unheld' then
-  if redis.call('EXISTS', key) == 0 or redis.call('EXISTS', key .. ':lock') == 1
-    or redis.call('LREM', queue.active, 0, id) == 0 then
+  if call('EXISTS', key) == 0 or call('EXISTS', key .. ':lock') == 1
+    or call('LREM', queue.active, 0, id) == 0 then
     return 0
   end
-  redis.call('SREM', queue.stalled, id)
-  redis.call('HINCRBY', key, 'stc', 1)
-  redis.call('RPUSH', queue.wait, id)
+  call('SREM', queue.stalled, id)
+  call('HINCRBY', key, 'stc', 1)
+  call('RPUSH', queue.wait, id)
   announce('active')
-  redis.call('XADD', queue.events, '*', 'event', 'stalled', 'jobId', id)
+  call('XADD', queue.events, '*', 'event', 'stalled', 'jobId', id)
   return 1
 end
 
 -- The job goes where its own fields say that it belongs.
 if not is_homeless(queue, id) then return 0 end
-local fields = redis.call('HMGET', key, 'finishedOn', 'returnvalue', 'timestamp', 'delay',
+local fields = call('HMGET', key, 'finishedOn', 'returnvalue', 'timestamp', 'delay',
   'priority')
 local finished_on = tonumber(fields[1])
 if finished_on then
-  redis.call('ZADD', queue[fields[2] and 'completed' or 'failed'], finished_on, id)
+  call('ZADD', queue[fields[2] and 'completed' or 'failed'], finished_on, id)
   return 1
 end
-if redis.call('EXISTS', key .. ':dependencies') == 1 then
-  redis.call('ZADD', queue['waiting-children'], now, id)
-  redis.call('XADD', queue.events, '*', 'event', 'waiting-children', 'jobId', id)
+if call('EXISTS', key .. ':dependencies') == 1 then
+  call('ZADD', queue['waiting-children'], now, id)
+  call('XADD', queue.events, '*', 'event', 'waiting-children', 'jobId', id)
   return 1
 end
 local due = (tonumber(fields[3]) or 0) + (tonumber(fields[4]) or 0)

@@ -7,19 +7,19 @@
   RETURNS  1 if ids are left in `paused` and the call must be repeated, else 0
 ]]
 local queue = queue_at(ARGV[1])
-redis.call('HDEL', queue.meta, 'paused')
-local legacy = redis.call('LRANGE', queue.paused, 0, 6999)
+call('HDEL', queue.meta, 'paused')
+local legacy = call('LRANGE', queue.paused, 0, 6999)
 if #legacy > 0 then
-  redis.call('LTRIM', queue.paused, #legacy, -1)
+  call('LTRIM', queue.paused, #legacy, -1)
   for from = 1, #legacy, 5000 do
-    redis.call('RPUSH', queue.wait, unpack(legacy, from, math.min(from + 4999, #legacy)))
+    call('RPUSH', queue.wait, unpack(legacy, from, math.min(from + 4999, #legacy)))
   end
-  if redis.call('EXISTS', queue.paused) == 1 then return 1 end
+  if call('EXISTS', queue.paused) == 1 then return 1 end
 end
-if redis.call('EXISTS', queue.wait, queue.prioritized) > 0 then
+if call('EXISTS', queue.wait, queue.prioritized) > 0 then
   wake(queue)
 else
   wake_at_next_due(queue)
 end
-redis.call('XADD', queue.events, '*', 'event', 'resumed')
+call('XADD', queue.events, '*', 'event', 'resumed')
 return 0

@@ -10,19 +10,19 @@
 local queue = queue_at(ARGV[1])
 local id, state = ARGV[2], ARGV[3]
 local key = queue.prefix .. id
-if redis.call('EXISTS', key) == 0 then return -1 end
-if redis.call('ZREM', queue[state], id) == 0 then return -3 end
+if call('EXISTS', key) == 0 then return -1 end
+if call('ZREM', queue[state], id) == 0 then return -3 end
 local settings = read_settings(queue)
 local opts, priority = reopen(queue, id, state)
-if ARGV[4] == '1' then redis.call('HDEL', key, 'atm') end
-if ARGV[5] == '1' then redis.call('HDEL', key, 'ats') end
+if ARGV[4] == '1' then call('HDEL', key, 'atm') end
+if ARGV[5] == '1' then call('HDEL', key, 'ats') end
 local ok, decoded = pcall(cjson.decode, opts or '{}')
 if priority == 0 and ok and type(decoded) == 'table' and decoded.lifo == true then
-  redis.call('RPUSH', queue.wait, id)
+  call('RPUSH', queue.wait, id)
 else
   push_ready(queue, id, priority)
 end
 if not is_blocked(queue, settings) then wake(queue) end
-redis.call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
+call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
   'event', 'waiting', 'jobId', id, 'prev', state)
 return 0

@@ -9,17 +9,17 @@
 ]]
 local queue = queue_at(ARGV[1])
 local state = ARGV[2]
-local ids = redis.call('ZRANGEBYSCORE', queue[state], '-inf', ARGV[3], 'LIMIT', 0, ARGV[4])
+local ids = call('ZRANGEBYSCORE', queue[state], '-inf', ARGV[3], 'LIMIT', 0, ARGV[4])
 if #ids == 0 then return { 0, 0 } end
 local settings = read_settings(queue)
-redis.call('ZREM', queue[state], unpack(ids))
+call('ZREM', queue[state], unpack(ids))
 local retried = 0
 for _, id in ipairs(ids) do
   -- An id without a job is dropped.
-  if redis.call('EXISTS', queue.prefix .. id) == 1 then
+  if call('EXISTS', queue.prefix .. id) == 1 then
     reopen(queue, id, state)
-    redis.call('LPUSH', queue.wait, id)
-    redis.call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
+    call('LPUSH', queue.wait, id)
+    call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
       'event', 'waiting', 'jobId', id, 'prev', state)
     retried = retried + 1
   end

@@ -11,11 +11,11 @@ if ARGV[2] == '' then
   local millis = next_iteration(queue, ARGV[3])
   members = millis and { ARGV[3], millis } or {}
 else
-  members = redis.call('ZRANGE', queue['repeat'], ARGV[2], ARGV[3], 'WITHSCORES')
+  members = call('ZRANGE', queue['repeat'], ARGV[2], ARGV[3], 'WITHSCORES')
 end
 local reply = {}
 for at = 1, #members, 2 do
-  local fields = redis.call('HGETALL', scheduler_key(queue, members[at]))
+  local fields = call('HGETALL', scheduler_key(queue, members[at]))
   reply[#reply + 1] = { members[at], string.format('%.0f', tonumber(members[at + 1])), fields }
 end
 return reply

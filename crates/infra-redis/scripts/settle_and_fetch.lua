@@ -6,8 +6,9 @@
   ARGV  1 key prefix   2 now (unix ms)   3 lock duration (ms)   4 worker name or ''
         5 rate limit: jobs a window, or ''   6 rate limit: window (ms), or ''
         7 how many points of metrics to keep, or ''
-        8 1 = the answer to the same call was lost: jobs that it gave out are given out again;
-          2 = nothing else was ready at the last look, so there is probably nothing to take
+        8 what the worker knows: lost = the answer to the same call was lost, so jobs that it gave
+          out are given out again; quiet = nothing else was ready at the last look, so there is
+          probably nothing to take; busy = see fetch
         9 how many jobs to settle; then for each its kind, its id, its token, and
           completed: value   rule of what is kept (see trim_finished)
           failed: reason   stack traces   trace context or ''   attempts   rule of what is kept
@@ -32,75 +33,76 @@ local worker = {
 local max_points = tonumber(ARGV[7])
 local settings = read_settings(queue)
 
--- What is told about a settled job after its kind, id and token.
-local DETAILS = {
-  completed = { 'value', 'keep' },
-  failed = { 'value', 'stacktrace', 'telemetry', 'attempts', 'keep' },
-  retry = { 'value', 'stacktrace', 'telemetry', 'lifo' },
-  delay = { 'value', 'stacktrace', 'telemetry', 'delay' },
-  ['put-off'] = { 'delay' },
-  limit = { 'delay' },
-  release = {},
-  ['wait-for-children'] = {},
-}
+-- A settled job as it is told of from `at` on, and where what is told of it ends.
+local function read_settled(at)
+  local kind = ARGV[at]
+  local job = { kind = kind, id = ARGV[at + 1], token = ARGV[at + 2] }
+  if kind == 'completed' then
+    job.value, job.keep = ARGV[at + 3], ARGV[at + 4]
+    return job, at + 5
+  end
+  if kind == 'put-off' or kind == 'limit' then
+    job.delay = ARGV[at + 3]
+    return job, at + 4
+  end
+  if kind == 'release' or kind == 'wait-for-children' then return job, at + 3 end
+  job.value, job.stacktrace, job.telemetry = ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
+  if kind == 'failed' then
+    job.attempts, job.keep = tonumber(ARGV[at + 6]), ARGV[at + 7]
+    return job, at + 8
+  end
+  job.lifo, job.delay = ARGV[at + 6] == '1', ARGV[at + 6]
+  return job, at + 7
+end
+
+local function settle(job)
+  local kind = job.kind
+  if kind == 'completed' or kind == 'failed' then return finish(queue, settings, now, job) end
+  local ways = rare()
+  if kind == 'retry' then return ways.retry_now(queue, settings, job) end
+  if kind == 'delay' then return ways.retry_later(queue, settings, now, job) end
+  if kind == 'put-off' then return ways.put_off_job(queue, settings, now, job) end
+  if kind == 'wait-for-children' then return ways.wait_for_children(queue, settings, now, job) end
+  if kind == 'limit' then return ways.hit_rate_limit(queue, settings, job) end
+  return ways.hand_back(queue, settings, job)
+end
 
 local ended, locks, families = {}, {}, {}
 local at = 10
 for n = 1, tonumber(ARGV[9]) do
-  local job = { kind = ARGV[at], id = ARGV[at + 1], token = ARGV[at + 2] }
-  at = at + 3
-  for _, detail in ipairs(DETAILS[job.kind]) do
-    job[detail] = ARGV[at]
-    at = at + 1
-  end
+  local job
+  job, at = read_settled(at)
   ended[n] = job
   local key = queue.prefix .. job.id
   locks[n] = key .. ':lock'
-  families[#families + 1] = key .. ':dependencies'
-  families[#families + 1] = key .. ':unsuccessful'
-end
-
-local function settle(job)
-  if job.kind == 'completed' or job.kind == 'failed' then
-    job.attempts = tonumber(job.attempts)
-    return finish(queue, settings, now, job)
-  elseif job.kind == 'retry' then
-    job.lifo = job.lifo == '1'
-    return retry_now(queue, settings, job)
-  elseif job.kind == 'delay' then
-    return retry_later(queue, settings, now, job)
-  elseif job.kind == 'put-off' then
-    return put_off_job(queue, settings, now, job)
-  elseif job.kind == 'wait-for-children' then
-    return wait_for_children(queue, settings, now, job)
-  elseif job.kind == 'limit' then
-    return hit_rate_limit(queue, settings, job)
+  if job.kind == 'completed' then
+    families[#families + 1] = key .. ':dependencies'
+    families[#families + 1] = key .. ':unsuccessful'
   end
-  return hand_back(queue, settings, job)
 end
 
 local codes, has_finished = {}, false
 if #ended > 0 then
-  local owners = redis.call('MGET', unpack(locks))
+  local owners = call('MGET', unpack(locks))
   -- Few jobs have children: one look at all of them spares a look at each.
-  put_off.may_have_children = redis.call('EXISTS', unpack(families)) > 0
+  put_off.may_have_children = #families > 0 and call('EXISTS', unpack(families)) > 0
   local is_settled = {}
   for n, job in ipairs(ended) do
     job.owner = owners[n]
     if is_settled[job.id] then
       carry_out(queue)
-      job.owner = redis.call('GET', locks[n])
+      job.owner = call('GET', locks[n])
     end
     is_settled[job.id] = true
     -- What is wrong with one job must not keep the others from being settled.
     local ok, code = pcall(settle, job)
-    codes[n] = ok and code or error_text(code)
+    codes[n] = ok and code or rare().error_text(code)
     if code == 0 and (job.kind == 'completed' or job.kind == 'failed') then has_finished = true end
   end
   carry_out(queue)
   if max_points then
     for kind, count in pairs(put_off.counts) do
-      count_finished(queue, kind, count, now, max_points)
+      rare().count_finished(queue, kind, count, now, max_points)
     end
   end
 end
@@ -109,13 +111,13 @@ local tokens = {}
 for i = at, #ARGV do tokens[#tokens + 1] = ARGV[i] end
 local jobs, ttl, due, blocked, is_empty = {}, 0, 0, false, false
 if #tokens > 0 then
-  if ARGV[8] == '2' and not settings.paused and not settings.max then
-    is_empty = redis.call('EXISTS', queue.wait, queue.active, queue.prioritized, queue.delayed) == 0
+  if ARGV[8] == 'quiet' and not settings.paused and not settings.max then
+    is_empty = call('EXISTS', queue.wait, queue.active, queue.prioritized, queue.delayed) == 0
   end
   if not is_empty then
     local given = {}
-    if ARGV[8] == '1' then given, tokens = given_out(queue, worker, tokens) end
-    jobs, ttl, due, blocked = fetch(queue, settings, now, worker, tokens)
+    if ARGV[8] == 'lost' then given, tokens = rare().given_out(queue, worker, tokens) end
+    jobs, ttl, due, blocked = fetch(queue, settings, now, worker, tokens, ARGV[8] == 'busy')
     for _, job in ipairs(given) do jobs[#jobs + 1] = job end
   end
 elseif #codes > 0 and settings.concurrency and not is_blocked(queue, settings) then
@@ -124,7 +126,7 @@ elseif #codes > 0 and settings.concurrency and not is_blocked(queue, settings) t
 end
 
 if has_finished and #jobs == 0 and ttl == 0 and due == 0 and not blocked
-  and (is_empty or redis.call('EXISTS', queue.wait, queue.active, queue.prioritized) == 0) then
-  redis.call('XADD', queue.events, '*', 'event', 'drained')
+  and (is_empty or call('EXISTS', queue.wait, queue.active, queue.prioritized) == 0) then
+  call('XADD', queue.events, '*', 'event', 'drained')
 end
 return { codes, jobs, ttl, tostring(due) }

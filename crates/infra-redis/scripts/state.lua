@@ -8,12 +8,12 @@
 local queue = queue_at(ARGV[1])
 local id = ARGV[2]
 for _, name in ipairs({ 'completed', 'failed', 'delayed', 'prioritized' }) do
-  if redis.call('ZSCORE', queue[name], id) then return name end
+  if call('ZSCORE', queue[name], id) then return name end
 end
-if redis.call('LPOS', queue.active, id) then return 'active' end
+if call('LPOS', queue.active, id) then return 'active' end
 -- In `paused` a 5.x client puts jobs aside; they wait too.
-if redis.call('LPOS', queue.wait, id) or redis.call('LPOS', queue.paused, id) then
+if call('LPOS', queue.wait, id) or call('LPOS', queue.paused, id) then
   return 'waiting'
 end
-if redis.call('ZSCORE', queue['waiting-children'], id) then return 'waiting-children' end
+if call('ZSCORE', queue['waiting-children'], id) then return 'waiting-children' end
 return false

@@ -6,6 +6,6 @@
   RETURNS  0, or a negative code: -1 the job is missing
 ]]
 local key = queue_at(ARGV[1]).prefix .. ARGV[2]
-if redis.call('EXISTS', key) == 0 then return -1 end
-redis.call('HSET', key, 'data', ARGV[3])
+if call('EXISTS', key) == 0 then return -1 end
+call('HSET', key, 'data', ARGV[3])
 return 0

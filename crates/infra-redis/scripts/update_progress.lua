@@ -7,8 +7,8 @@
 ]]
 local queue = queue_at(ARGV[1])
 local key = queue.prefix .. ARGV[2]
-if redis.call('EXISTS', key) == 0 then return -1 end
-redis.call('HSET', key, 'progress', ARGV[3])
-redis.call('XADD', queue.events, 'MAXLEN', '~', read_settings(queue).max_events, '*',
+if call('EXISTS', key) == 0 then return -1 end
+call('HSET', key, 'progress', ARGV[3])
+call('XADD', queue.events, 'MAXLEN', '~', read_settings(queue).max_events, '*',
   'event', 'progress', 'jobId', ARGV[2], 'data', ARGV[3])
 return 0

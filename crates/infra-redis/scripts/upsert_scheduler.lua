@@ -16,16 +16,16 @@ local queue, scheduler, now = queue_at(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local every, start, offset = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local settings = read_settings(queue)
 local key = scheduler_key(queue, scheduler)
-local old = redis.call('HMGET', key, 'ic', 'every', 'offset')
+local old = call('HMGET', key, 'ic', 'every', 'offset')
 local old_offset = tonumber(old[3])
 
 -- The job of the iteration that was next makes way, unless a worker has it.
 local previous = next_iteration(queue, scheduler)
 local replaced = previous and iteration_id(scheduler, previous)
 local function is_waiting(id)
-  return redis.call('EXISTS', queue.prefix .. id) == 1
-    and (redis.call('ZSCORE', queue.delayed, id) or redis.call('ZSCORE', queue.prioritized, id)
-      or redis.call('LPOS', queue.wait, id) or redis.call('LPOS', queue.paused, id))
+  return call('EXISTS', queue.prefix .. id) == 1
+    and (call('ZSCORE', queue.delayed, id) or call('ZSCORE', queue.prioritized, id)
+      or call('LPOS', queue.wait, id) or call('LPOS', queue.paused, id))
 end
 if replaced and not is_waiting(replaced) then replaced = nil end
 
@@ -49,7 +49,7 @@ end
 
 local function is_taken(time)
   local id = iteration_id(scheduler, time)
-  return id ~= replaced and redis.call('EXISTS', queue.prefix .. id) == 1
+  return id ~= replaced and call('EXISTS', queue.prefix .. id) == 1
 end
 if every then
   local tries = 0
@@ -63,20 +63,20 @@ elseif is_taken(millis) then
 end
 
 if replaced then
-  if redis.call('ZREM', queue.delayed, replaced) == 0
-    and redis.call('ZREM', queue.prioritized, replaced) == 0
-    and redis.call('LREM', queue.wait, 1, replaced) == 0 then
-    redis.call('LREM', queue.paused, 1, replaced)
+  if call('ZREM', queue.delayed, replaced) == 0
+    and call('ZREM', queue.prioritized, replaced) == 0
+    and call('LREM', queue.wait, 1, replaced) == 0 then
+    call('LREM', queue.paused, 1, replaced)
   end
-  release_deduplication(queue, replaced, redis.call('HGET', queue.prefix .. replaced, 'deid'))
+  release_deduplication(queue, replaced, call('HGET', queue.prefix .. replaced, 'deid'))
   drop_job(queue, replaced)
 end
 
 if not offset or offset == 0 then
   offset = old_offset or (every and millis - math.floor(millis / every) * every or 0)
 end
-redis.call('DEL', key)
-redis.call('HSET', key, 'ic', old[1] or '1', 'offset', string.format('%.0f', offset),
+call('DEL', key)
+call('HSET', key, 'ic', old[1] or '1', 'offset', string.format('%.0f', offset),
   unpack(ARGV, 13))
 return { add_iteration(queue, settings, scheduler, now, millis, {
   name = ARGV[9],

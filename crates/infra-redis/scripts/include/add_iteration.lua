@@ -16,8 +16,8 @@ local function add_iteration(queue, settings, scheduler, now, millis, job)
   local delay = string.format('%.0f', math.max(0, millis - now))
   local opts = job.opts .. at .. '","delay":' .. delay
   if job.is_cron then opts = opts .. ',"prevMillis":' .. at end
-  redis.call('ZADD', queue['repeat'], at, scheduler)
-  redis.call('INCR', queue.id)
+  call('ZADD', queue['repeat'], at, scheduler)
+  call('INCR', queue.id)
   store_and_enqueue(queue, settings, id, {
     name = job.name,
     data = job.data,

@@ -5,8 +5,8 @@
 local function release_deduplication(queue, job_id, deduplication_id)
   if not deduplication_id then return end
   local owner = queue.prefix .. 'de:' .. deduplication_id
-  if redis.call('GET', owner) == job_id then
-    redis.call('DEL', owner, queue.prefix .. 'dn:' .. deduplication_id)
+  if call('GET', owner) == job_id then
+    call('DEL', owner, queue.prefix .. 'dn:' .. deduplication_id)
   end
 end
 
@@ -14,29 +14,29 @@ end
 -- stays until that is over.
 local function finish_deduplication(queue, job_id, deduplication_id)
   local owner = queue.prefix .. 'de:' .. deduplication_id
-  local ttl = redis.call('PTTL', owner)
-  if ttl == 0 or (ttl == -1 and redis.call('GET', owner) == job_id) then
-    redis.call('DEL', owner)
+  local ttl = call('PTTL', owner)
+  if ttl == 0 or (ttl == -1 and call('GET', owner) == job_id) then
+    call('DEL', owner)
   end
 end
 
 -- Adds the job that was held back while the one that just finished was at work.
 local function requeue_deduplicated(queue, settings, now, deduplication_id)
   local next_key = queue.prefix .. 'dn:' .. deduplication_id
-  local flat = redis.call('HGETALL', next_key)
+  local flat = call('HGETALL', next_key)
   if #flat == 0 then return end
   local held = {}
   for i = 1, #flat, 2 do held[flat[i]] = flat[i + 1] end
-  redis.call('DEL', next_key)
-  local counter = redis.call('INCR', queue.id)
+  call('DEL', next_key)
+  local counter = call('INCR', queue.id)
   local id = held.jid or string.format('%.0f', counter)
   local opts = cjson.decode(held.opts or '{}')
   local rule = type(opts.de) == 'table' and opts.de or {}
   local owner = queue.prefix .. 'de:' .. deduplication_id
   if rule.ttl and not rule.keepLastIfActive then
-    redis.call('SET', owner, id, 'PX', rule.ttl)
+    call('SET', owner, id, 'PX', rule.ttl)
   else
-    redis.call('SET', owner, id)
+    call('SET', owner, id)
   end
   store_and_enqueue(queue, settings, id, {
     name = held.name,
@@ -51,5 +51,5 @@ local function requeue_deduplicated(queue, settings, now, deduplication_id)
     scheduler = held.rjk,
     deduplication_id = deduplication_id,
   })
-  if held.pdk then redis.call('SADD', held.pdk, queue.prefix .. id) end
+  if held.pdk then call('SADD', held.pdk, queue.prefix .. id) end
 end

@@ -5,7 +5,7 @@
 local function discard(queue, id)
   local key = queue.prefix .. id
   detach(queue, key, true)
-  release_deduplication(queue, id, redis.call('HGET', key, 'deid'))
+  release_deduplication(queue, id, call('HGET', key, 'deid'))
   drop_job(queue, id)
 end
 
@@ -21,9 +21,9 @@ local function sweep(queue, name, window, is_unwanted)
   local place, kept = queue[name], window.kept
   local ids
   if is_list(name) then
-    ids = redis.call('LRANGE', place, -(kept + window.look), -(kept + 1))
+    ids = call('LRANGE', place, -(kept + window.look), -(kept + 1))
   else
-    ids = redis.call('ZRANGEBYSCORE', place, '-inf', window.highest or '+inf',
+    ids = call('ZRANGEBYSCORE', place, '-inf', window.highest or '+inf',
       'LIMIT', kept, window.look)
   end
   local discarded = {}
@@ -33,7 +33,7 @@ local function sweep(queue, name, window, is_unwanted)
     local id = is_list(name) and ids[#ids + 1 - n] or ids[n]
     if is_unwanted(id) then
       discarded[#discarded + 1] = id
-      if is_list(name) then redis.call('LSET', place, -(window.kept + n), '0:discarded') end
+      if is_list(name) then call('LSET', place, -(window.kept + n), '0:discarded') end
     else
       kept = kept + 1
     end
@@ -46,9 +46,9 @@ local function discard_all(queue, name, ids)
   if #ids == 0 then return end
   if is_list(name) then
     -- One pass over the list, however far from its end the ids stood.
-    redis.call('LREM', queue[name], -#ids, '0:discarded')
+    call('LREM', queue[name], -#ids, '0:discarded')
   else
-    redis.call('ZREM', queue[name], unpack(ids))
+    call('ZREM', queue[name], unpack(ids))
   end
   for _, id in ipairs(ids) do discard(queue, id) end
 end

@@ -5,5 +5,5 @@ local JOB_KEYS = { '', ':logs', ':dependencies', ':processed', ':failed', ':unsu
 local function drop_job(queue, id)
   local keys = {}
   for n, suffix in ipairs(JOB_KEYS) do keys[n] = queue.prefix .. id .. suffix end
-  return redis.call('DEL', unpack(keys))
+  return call('DEL', unpack(keys))
 end

@@ -4,15 +4,26 @@ local function priority_score_at(priority, turn)
 end
 
 local function priority_score(queue, priority)
-  return priority_score_at(priority, redis.call('INCR', queue.pc))
+  return priority_score_at(priority, call('INCR', queue.pc))
+end
+
+-- Makes jobs with priorities ready, those of one priority in the order in which they stand here.
+local function push_prioritized(queue, jobs)
+  local turn = call('INCRBY', queue.pc, #jobs) - #jobs
+  local members = {}
+  for n, job in ipairs(jobs) do
+    members[2 * n - 1] = priority_score_at(job.priority, turn + n)
+    members[2 * n] = job.id
+  end
+  call('ZADD', queue.prioritized, unpack(members))
 end
 
 -- Makes a job ready behind those that are ready. Does not wake anybody.
 local function push_ready(queue, id, priority)
   if priority > 0 then
-    redis.call('ZADD', queue.prioritized, priority_score(queue, priority), id)
+    call('ZADD', queue.prioritized, priority_score(queue, priority), id)
   else
-    redis.call('LPUSH', queue.wait, id)
+    call('LPUSH', queue.wait, id)
   end
 end
 
@@ -28,13 +39,13 @@ local function push_delayed(queue, settings, id, due)
   local place = queue.prefix .. due
   local last = last_scores[place]
   if not last then
-    local found = redis.call('ZREVRANGEBYSCORE', queue.delayed, highest, lowest,
+    local found = call('ZREVRANGEBYSCORE', queue.delayed, highest, lowest,
       'WITHSCORES', 'LIMIT', 0, 1)
     last = found[2] and tonumber(found[2])
   end
   local score = last and math.min(last + 1, highest) or lowest
   last_scores[place] = score
-  redis.call('ZADD', queue.delayed, score, id)
-  redis.call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
+  call('ZADD', queue.delayed, score, id)
+  call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
     'event', 'delayed', 'jobId', id, 'delay', string.format('%.0f', due))
 end

@@ -3,31 +3,31 @@
 local function release_parent(queue, id, now)
   local settings = read_settings(queue)
   local key = queue.prefix .. id
-  local fields = redis.call('HMGET', key, 'priority', 'delay')
+  local fields = call('HMGET', key, 'priority', 'delay')
   local priority, delay = tonumber(fields[1] or 0) or 0, tonumber(fields[2] or 0) or 0
   if delay > 0 then
     local due = now + delay
-    redis.call('ZADD', queue.delayed, due * 4096, id)
-    redis.call('XADD', queue.events, '*', 'event', 'delayed', 'jobId', id,
+    call('ZADD', queue.delayed, due * 4096, id)
+    call('XADD', queue.events, '*', 'event', 'delayed', 'jobId', id,
       'delay', string.format('%.0f', due))
     wake_at_next_due(queue)
     return
   end
   if priority > 0 then
-    redis.call('ZADD', queue.prioritized, priority_score(queue, priority), id)
+    call('ZADD', queue.prioritized, priority_score(queue, priority), id)
   else
-    redis.call('RPUSH', queue.wait, id)
+    call('RPUSH', queue.wait, id)
   end
   if not is_blocked(queue, settings) then wake(queue) end
-  redis.call('XADD', queue.events, '*', 'event', 'waiting', 'jobId', id,
+  call('XADD', queue.events, '*', 'event', 'waiting', 'jobId', id,
     'prev', 'waiting-children')
 end
 
 -- Lets a parent run if it waits and no child of it is left.
 local function release_parent_if_free(queue, id, now)
   local key = queue.prefix .. id
-  if redis.call('SCARD', key .. ':dependencies') == 0 and redis.call('EXISTS', key) == 1
-    and redis.call('ZREM', queue['waiting-children'], id) == 1 then
+  if call('SCARD', key .. ':dependencies') == 0 and call('EXISTS', key) == 1
+    and call('ZREM', queue['waiting-children'], id) == 1 then
     release_parent(queue, id, now)
   end
 end
@@ -35,27 +35,27 @@ end
 -- Tells a parent that a child completed.
 local function child_completed(parent_queue, parent_id, child_key, value, now)
   local parent_key = parent_queue.prefix .. parent_id
-  if redis.call('SREM', parent_key .. ':dependencies', child_key) == 0 then return end
-  redis.call('HSET', parent_key .. ':processed', child_key, value)
+  if call('SREM', parent_key .. ':dependencies', child_key) == 0 then return end
+  call('HSET', parent_key .. ':processed', child_key, value)
   release_parent_if_free(parent_queue, parent_id, now)
 end
 
 -- The parent of a failed child fails too: at once if it waits, else when its worker is done.
 local function fail_parent(parent_queue, parent_id, child_key, now)
   local parent_key = parent_queue.prefix .. parent_id
-  redis.call('ZADD', parent_key .. ':unsuccessful', now, child_key)
+  call('ZADD', parent_key .. ':unsuccessful', now, child_key)
   local reason = 'child ' .. child_key .. ' failed'
-  local waited = redis.call('ZREM', parent_queue['waiting-children'], parent_id) == 1
-  local was_delayed = not waited and redis.call('ZREM', parent_queue.delayed, parent_id) == 1
+  local waited = call('ZREM', parent_queue['waiting-children'], parent_id) == 1
+  local was_delayed = not waited and call('ZREM', parent_queue.delayed, parent_id) == 1
   if was_delayed then last_scores = {} end
   -- An id whose job is gone is dropped: it must not come back to life as a hash with one field.
-  if redis.call('EXISTS', parent_key) == 0 then return end
+  if call('EXISTS', parent_key) == 0 then return end
   if waited or was_delayed then
-    if was_delayed then redis.call('HSET', parent_key, 'delay', 0) end
-    redis.call('HSET', parent_key, 'defa', reason)
+    if was_delayed then call('HSET', parent_key, 'delay', 0) end
+    call('HSET', parent_key, 'defa', reason)
     release_parent(parent_queue, parent_id, now)
-  elseif not redis.call('ZSCORE', parent_queue.failed, parent_id) then
-    redis.call('HSET', parent_key, 'defa', reason)
+  elseif not call('ZSCORE', parent_queue.failed, parent_id) then
+    call('HSET', parent_key, 'defa', reason)
   end
 end
 
@@ -63,18 +63,18 @@ end
 local function child_failed(parent_queue, parent_id, policy, child_key, reason, now)
   if not (policy.fpof or policy.cpof or policy.idof or policy.rdof) then return end
   local parent_key = parent_queue.prefix .. parent_id
-  if redis.call('SREM', parent_key .. ':dependencies', child_key) == 0 then return end
+  if call('SREM', parent_key .. ':dependencies', child_key) == 0 then return end
   if policy.fpof then
     fail_parent(parent_queue, parent_id, child_key, now)
   elseif policy.cpof then
-    redis.call('HSET', parent_key .. ':failed', child_key, reason)
-    if redis.call('ZREM', parent_queue['waiting-children'], parent_id) == 1
-      and redis.call('EXISTS', parent_key) == 1 then
+    call('HSET', parent_key .. ':failed', child_key, reason)
+    if call('ZREM', parent_queue['waiting-children'], parent_id) == 1
+      and call('EXISTS', parent_key) == 1 then
       release_parent(parent_queue, parent_id, now)
     end
   else
     release_parent_if_free(parent_queue, parent_id, now)
-    if policy.idof then redis.call('HSET', parent_key .. ':failed', child_key, reason) end
+    if policy.idof then call('HSET', parent_key .. ':failed', child_key, reason) end
   end
 end
 

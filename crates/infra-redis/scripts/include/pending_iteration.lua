@@ -2,14 +2,14 @@
 -- itself.
 local function is_pending(queue, id)
   local key = queue.prefix .. id
-  if redis.call('EXISTS', key) == 0 or redis.call('HEXISTS', key, 'finishedOn') == 1 then
+  if call('EXISTS', key) == 0 or call('HEXISTS', key, 'finishedOn') == 1 then
     return false
   end
-  return redis.call('ZSCORE', queue.delayed, id)
-    or redis.call('ZSCORE', queue.prioritized, id)
-    or redis.call('ZSCORE', queue['waiting-children'], id)
-    or redis.call('LPOS', queue.active, id)
-    or redis.call('LPOS', queue.wait, id)
-    or redis.call('LPOS', queue.paused, id)
+  return call('ZSCORE', queue.delayed, id)
+    or call('ZSCORE', queue.prioritized, id)
+    or call('ZSCORE', queue['waiting-children'], id)
+    or call('LPOS', queue.active, id)
+    or call('LPOS', queue.wait, id)
+    or call('LPOS', queue.paused, id)
     or false
 end

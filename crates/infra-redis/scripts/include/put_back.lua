@@ -2,9 +2,9 @@
 
 -- Notes why an attempt failed, and what else changes with that.
 local function note_failure(key, job, attempts_made, ...)
-  redis.call('HSET', key, 'failedReason', job.value, 'stacktrace', job.stacktrace,
+  call('HSET', key, 'failedReason', job.value, 'stacktrace', job.stacktrace,
     'atm', (tonumber(attempts_made) or 0) + 1, ...)
-  if job.telemetry ~= '' then redis.call('HSET', key, 'tm', job.telemetry) end
+  if job.telemetry ~= '' then call('HSET', key, 'tm', job.telemetry) end
 end
 
 local function wake_unless_blocked(queue, settings)
@@ -12,7 +12,7 @@ local function wake_unless_blocked(queue, settings)
 end
 
 local function tell_waiting(queue, settings, id)
-  redis.call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
+  call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
     'event', 'waiting', 'jobId', id, 'prev', 'active')
 end
 
@@ -23,7 +23,7 @@ local function retry_now(queue, settings, job)
   note_failure(queue.prefix .. job.id, job, fields[2])
   local priority = tonumber(fields[3]) or 0
   if priority == 0 and job.lifo then
-    redis.call('RPUSH', queue.wait, job.id)
+    call('RPUSH', queue.wait, job.id)
   else
     push_ready(queue, job.id, priority)
   end
@@ -46,7 +46,7 @@ end
 local function put_off_job(queue, settings, now, job)
   local code = let_go(queue, job)
   if code < 0 then return code end
-  redis.call('HSET', queue.prefix .. job.id, 'delay', job.delay)
+  call('HSET', queue.prefix .. job.id, 'delay', job.delay)
   push_delayed(queue, settings, job.id, now + tonumber(job.delay))
   put_off.tells_due = true
   return 0
@@ -58,9 +58,9 @@ local function hand_back(queue, settings, job)
   if code < 0 then return code end
   local priority = tonumber(fields[2]) or 0
   if priority > 0 then
-    redis.call('ZADD', queue.prioritized, priority * 4294967296, job.id)
+    call('ZADD', queue.prioritized, priority * 4294967296, job.id)
   else
-    redis.call('RPUSH', queue.wait, job.id)
+    call('RPUSH', queue.wait, job.id)
   end
   wake_unless_blocked(queue, settings)
   tell_waiting(queue, settings, job.id)
@@ -71,15 +71,15 @@ end
 -- children have all ended by now is performed again at once.
 local function wait_for_children(queue, settings, now, job)
   local key = queue.prefix .. job.id
-  if redis.call('EXISTS', key) == 0 then return -1 end
-  if redis.call('EXISTS', key .. ':unsuccessful') == 1 then return -9 end
-  if redis.call('SCARD', key .. ':dependencies') == 0 then
+  if call('EXISTS', key) == 0 then return -1 end
+  if call('EXISTS', key .. ':unsuccessful') == 1 then return -9 end
+  if call('SCARD', key .. ':dependencies') == 0 then
     return hand_back(queue, settings, job)
   end
   local code = let_go(queue, job)
   if code < 0 then return code end
-  redis.call('ZADD', queue['waiting-children'], now, job.id)
-  redis.call('XADD', queue.events, '*', 'event', 'waiting-children', 'jobId', job.id,
+  call('ZADD', queue['waiting-children'], now, job.id)
+  call('XADD', queue.events, '*', 'event', 'waiting-children', 'jobId', job.id,
     'prev', 'active')
   return 0
 end
@@ -88,6 +88,6 @@ end
 local function hit_rate_limit(queue, settings, job)
   local code = hand_back(queue, settings, job)
   if code < 0 then return code end
-  redis.call('SET', queue.limiter, '9007199254740991', 'PX', job.delay)
+  call('SET', queue.limiter, '9007199254740991', 'PX', job.delay)
   return 0
 end

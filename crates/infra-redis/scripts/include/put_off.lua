@@ -1,12 +1,42 @@
 -- Effects that a call puts off, to carry them out once for all the jobs it settles. Nobody sees the
 -- difference: a call is one step, and whatever looks at other jobs carries them out first.
-local put_off = { locks = {}, stalled = {}, drops = {}, counts = {} }
+--
+-- `gone` holds keys that are deleted, `let_go` the ids of jobs that are not suspected of having
+-- stalled any more, `kept` the finished jobs of one kind, and the rule by which they are trimmed.
+local put_off = { gone = {}, let_go = {}, counts = {} }
+
+local function carry_out(queue)
+  if #put_off.gone > 0 then
+    call('DEL', unpack(put_off.gone))
+    put_off.gone = {}
+  end
+  if #put_off.let_go > 0 then
+    call('SREM', queue.stalled, unpack(put_off.let_go))
+    put_off.let_go = {}
+  end
+  local kept = put_off.kept
+  if kept then
+    put_off.kept = nil
+    call('ZADD', queue[kept.kind], unpack(kept.members))
+    if kept.rule ~= '-1' then
+      rare().trim_finished(queue, queue[kept.kind], kept.now, kept.rule, #kept.members / 2)
+    end
+  end
+  if put_off.tells_due then
+    put_off.tells_due = nil
+    wake_at_next_due(queue)
+  end
+  if put_off.wakes then
+    put_off.wakes = nil
+    wake(queue)
+  end
+end
 
 -- Adds a finished job to those of its kind. Jobs that keep alike are added, and trimmed, together.
 local function put_off_finished(queue, now, job)
   local kept = put_off.kept
   if kept and (kept.kind ~= job.kind or kept.rule ~= job.keep) then
-    put_off.trim(queue, kept)
+    carry_out(queue)
     kept = nil
   end
   if not kept then
@@ -17,39 +47,24 @@ local function put_off_finished(queue, now, job)
   kept.members[#kept.members + 1] = job.id
 end
 
-local function carry_out(queue)
-  if #put_off.locks > 0 then
-    redis.call('DEL', unpack(put_off.locks))
-    redis.call('SREM', queue.stalled, unpack(put_off.stalled))
-    put_off.locks, put_off.stalled = {}, {}
-  end
-  if #put_off.drops > 0 then
-    redis.call('DEL', unpack(put_off.drops))
-    put_off.drops = {}
-  end
-  if put_off.kept then
-    put_off.trim(queue, put_off.kept)
-    put_off.kept = nil
-  end
-  if put_off.tells_due then
-    wake_at_next_due(queue)
-    put_off.tells_due = nil
-  end
-  if put_off.wakes then
-    wake(queue)
-    put_off.wakes = nil
-  end
+-- Removes everything that is stored about a job without children, except its lock.
+local function put_off_drop(key)
+  local gone = put_off.gone
+  local n = #gone
+  gone[n + 1], gone[n + 2], gone[n + 3] = key, key .. ':logs', key .. ':dependencies'
+  gone[n + 4], gone[n + 5] = key .. ':processed', key .. ':failed'
+  gone[n + 6] = key .. ':unsuccessful'
 end
 
 -- What every settlement starts with: the job exists, the worker holds it, it is active no more.
 -- Returns a negative code, or the fields asked for, the first of which every active job has.
 local function let_go(queue, job, ...)
   local key = queue.prefix .. job.id
-  local fields = redis.call('HMGET', key, 'processedOn', ...)
-  if not fields[1] and redis.call('EXISTS', key) == 0 then return -1 end
+  local fields = call('HMGET', key, 'processedOn', ...)
+  if not fields[1] and call('EXISTS', key) == 0 then return -1 end
   if job.owner ~= job.token then return job.owner and -6 or -2 end
-  put_off.locks[#put_off.locks + 1] = key .. ':lock'
-  put_off.stalled[#put_off.stalled + 1] = job.id
-  if redis.call('LREM', queue.active, -1, job.id) == 0 then return -3 end
+  put_off.gone[#put_off.gone + 1] = key .. ':lock'
+  put_off.let_go[#put_off.let_go + 1] = job.id
+  if call('LREM', queue.active, -1, job.id) == 0 then return -3 end
   return 0, fields
 end

@@ -5,7 +5,7 @@
 local function job_at(key)
   local prefix = string.match(key, '^(.*:)')
   while prefix do
-    if redis.call('EXISTS', prefix .. 'meta') == 1 then
+    if call('EXISTS', prefix .. 'meta') == 1 then
       return queue_at(prefix), string.sub(key, #prefix + 1)
     end
     prefix = string.match(prefix, '^(.*:)[^:]*:$')
@@ -17,9 +17,9 @@ end
 local is_locked
 function is_locked(queue, id, with_children)
   local key = queue.prefix .. id
-  if redis.call('EXISTS', key .. ':lock') == 1 then return true end
+  if call('EXISTS', key .. ':lock') == 1 then return true end
   if with_children then
-    for _, child in ipairs(redis.call('SMEMBERS', key .. ':dependencies')) do
+    for _, child in ipairs(call('SMEMBERS', key .. ':dependencies')) do
       local child_queue, child_id = job_at(child)
       if is_locked(child_queue, child_id, true) then return true end
     end
@@ -30,10 +30,10 @@ end
 -- Takes a job out of the state it is in. Returns the state's name.
 local function take_out(queue, id)
   for _, name in ipairs({ 'completed', 'waiting-children', 'delayed', 'failed', 'prioritized' }) do
-    if redis.call('ZREM', queue[name], id) == 1 then return name end
+    if call('ZREM', queue[name], id) == 1 then return name end
   end
   for _, name in ipairs({ 'wait', 'paused', 'active' }) do
-    if redis.call('LREM', queue[name], 0, id) > 0 then return name end
+    if call('LREM', queue[name], 0, id) > 0 then return name end
   end
   return 'unknown'
 end
@@ -52,11 +52,11 @@ local remove_job
 local function remove_children(key, budget)
   for _, place in ipairs(CHILD_PLACES) do
     -- One more than may be removed, to see that some are left.
-    local children = redis.call(place.read, key .. place.suffix, math.max(budget.left, 0) + 1)
+    local children = call(place.read, key .. place.suffix, math.max(budget.left, 0) + 1)
     for _, child in ipairs(children) do
       local queue, id = job_at(child)
       if not remove_job(queue, id, true, budget, key) then return false end
-      redis.call(place.forget, key .. place.suffix, child)
+      call(place.forget, key .. place.suffix, child)
     end
   end
   return true
@@ -68,18 +68,18 @@ end
 function remove_job(queue, id, with_children, budget, doomed)
   if budget.left <= 0 then return false end
   local key = queue.prefix .. id
-  if redis.call('EXISTS', key .. ':lock') == 1 then
+  if call('EXISTS', key .. ':lock') == 1 then
     budget.is_locked = true
     return false
   end
-  local fields = redis.call('HMGET', key, 'parentKey', 'deid')
+  local fields = call('HMGET', key, 'parentKey', 'deid')
   if fields[1] ~= doomed then detach(queue, key, false) end
   if with_children and not remove_children(key, budget) then return false end
   budget.left = budget.left - 1
   local previous = take_out(queue, id)
   release_deduplication(queue, id, fields[2])
   if drop_job(queue, id) > 0 then
-    redis.call('XADD', queue.events, 'MAXLEN', '~', read_settings(queue).max_events, '*',
+    call('XADD', queue.events, 'MAXLEN', '~', read_settings(queue).max_events, '*',
       'event', 'removed', 'jobId', id, 'prev', previous)
   end
   return true

@@ -4,19 +4,19 @@
 -- `opts` and `priority`.
 local function reopen(queue, id, state)
   local key = queue.prefix .. id
-  redis.call('HDEL', key, 'finishedOn', 'processedOn',
+  call('HDEL', key, 'finishedOn', 'processedOn',
     state == 'failed' and 'failedReason' or 'returnvalue')
-  local fields = redis.call('HMGET', key, 'parentKey', 'opts', 'priority')
+  local fields = call('HMGET', key, 'parentKey', 'opts', 'priority')
   local parent_key = fields[1]
-  if parent_key and redis.call('EXISTS', parent_key) == 1 then
+  if parent_key and call('EXISTS', parent_key) == 1 then
     local was_done
     if state == 'failed' then
-      was_done = redis.call('ZREM', parent_key .. ':unsuccessful', key)
-        + redis.call('HDEL', parent_key .. ':failed', key)
+      was_done = call('ZREM', parent_key .. ':unsuccessful', key)
+        + call('HDEL', parent_key .. ':failed', key)
     else
-      was_done = redis.call('HDEL', parent_key .. ':processed', key)
+      was_done = call('HDEL', parent_key .. ':processed', key)
     end
-    if was_done > 0 then redis.call('SADD', parent_key .. ':dependencies', key) end
+    if was_done > 0 then call('SADD', parent_key .. ':dependencies', key) end
   end
   return fields[2], tonumber(fields[3] or 0) or 0
 end

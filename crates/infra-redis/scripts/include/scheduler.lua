@@ -7,7 +7,7 @@ end
 
 -- When a scheduler's next iteration is due, in whole milliseconds; nil if there is no such one.
 local function next_iteration(queue, scheduler)
-  local score = redis.call('ZSCORE', queue['repeat'], scheduler)
+  local score = call('ZSCORE', queue['repeat'], scheduler)
   return score and tonumber(score) or nil
 end
 

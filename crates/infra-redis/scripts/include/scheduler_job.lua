@@ -2,8 +2,8 @@
 -- would end the series.
 local function is_pending_of_scheduler(queue, id)
   if string.sub(id, 1, 7) ~= 'repeat:' then return false end
-  local scheduler = redis.call('HGET', queue.prefix .. id, 'rjk')
-  local next_at = scheduler and redis.call('ZSCORE', queue['repeat'], scheduler)
+  local scheduler = call('HGET', queue.prefix .. id, 'rjk')
+  local next_at = scheduler and call('ZSCORE', queue['repeat'], scheduler)
   return next_at
     and id == 'repeat:' .. scheduler .. ':' .. string.format('%.0f', tonumber(next_at))
     or false

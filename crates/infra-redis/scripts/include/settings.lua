@@ -1,7 +1,7 @@
 -- The queue's settings, read once a call. `blocked` means that no job may start now: the queue is
 -- paused, or as many jobs are active as its global concurrency allows.
 local function read_settings(queue)
-  local fields = redis.call('HMGET', queue.meta,
+  local fields = call('HMGET', queue.meta,
     'paused', 'concurrency', 'max', 'duration', 'opts.maxLenEvents')
   local settings = {
     paused = fields[1] and true or false,
@@ -13,7 +13,7 @@ local function read_settings(queue)
   if not settings.max_events then
     -- Other clients trim by this field and expect to find it.
     settings.max_events = '10000'
-    redis.call('HSET', queue.meta, 'opts.maxLenEvents', settings.max_events)
+    call('HSET', queue.meta, 'opts.maxLenEvents', settings.max_events)
   end
   return settings
 end
@@ -21,5 +21,5 @@ end
 local function is_blocked(queue, settings)
   if settings.paused then return true end
   return settings.concurrency
-    and redis.call('LLEN', queue.active) >= settings.concurrency
+    and call('LLEN', queue.active) >= settings.concurrency
 end

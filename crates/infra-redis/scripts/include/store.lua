@@ -13,8 +13,8 @@ local function store_job(queue, id, job)
   set('parent', job.parent)
   set('rjk', job.scheduler)
   set('deid', job.deduplication_id)
-  redis.call('HSET', key, unpack(fields))
-  redis.call('XADD', queue.events, '*', 'event', 'added', 'jobId', id, 'name', job.name)
+  call('HSET', key, unpack(fields))
+  call('XADD', queue.events, '*', 'event', 'added', 'jobId', id, 'name', job.name)
 end
 
 -- Makes a stored job ready, or delayed. Wakes nobody: that is done once for all jobs of a call.
@@ -27,11 +27,11 @@ local function enqueue(queue, settings, id, job, push)
     return false
   end
   if priority == 0 and job.lifo then
-    redis.call('RPUSH', queue.wait, id)
+    call('RPUSH', queue.wait, id)
   else
     push(queue, id, priority)
   end
-  redis.call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
+  call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
     'event', 'waiting', 'jobId', id)
   return true
 end

@@ -22,12 +22,27 @@ pub(crate) struct Script {
 
 /// Defines a script from its file and the fragments it uses, in the order in which they need each
 /// other.
+///
+/// A script makes all its functions anew in every call. What few calls need is given as `rare`, with
+/// the names by which it is reached as `rare().name`, and made when it is first asked for.
 macro_rules! script {
     ($name:ident, $file:literal, [$($fragment:literal),* $(,)?]) => {
+        script!(@ $name, $file, $($fragment)*, "");
+    };
+    ($name:ident, $file:literal, [$($fragment:literal),* $(,)?],
+     rare: [$($rare:literal),* $(,)?] => $names:literal) => {
+        script!(@ $name, $file, "rare_ahead" $($fragment)*, concat!(
+            "local parts\nfunction rare()\n  if parts then return parts end\n",
+            $(include_str!(concat!("../../scripts/include/", $rare, ".lua")), "\n",)*
+            "  parts = { ", $names, " }\n  return parts\nend\n",
+        ));
+    };
+    (@ $name:ident, $file:literal, $($fragment:literal)*, $rare:expr) => {
         pub(crate) static $name: Script = {
             const SOURCE: &str = concat!(
                 include_str!("../../scripts/include/queue.lua"), "\n",
                 $(include_str!(concat!("../../scripts/include/", $fragment, ".lua")), "\n",)*
+                $rare,
                 include_str!(concat!("../../scripts/", $file, ".lua"))
             );
             Script {
@@ -42,34 +57,45 @@ macro_rules! script {
 script!(
     ADD_JOBS,
     "add_jobs",
-    [
-        "settings",
-        "wake",
+    ["settings", "wake", "push_late"],
+    rare: [
+        "error_text",
+        "job_key",
         "enqueue",
         "drop_job",
         "store",
         "parent",
-        "deduplicate"
-    ]
+        "deduplicate",
+        "attach_existing",
+        "add_job",
+    ] => "error_text = error_text, push_prioritized = push_prioritized, read_job = read_job,
+        add_job = add_job, parent_of = parent_of, release_parent_if_free = release_parent_if_free"
 );
 script!(
     SETTLE_AND_FETCH,
     "settle_and_fetch",
-    [
-        "settings",
-        "wake",
+    ["settings", "wake", "put_off", "promote_due", "finish", "fetch"],
+    rare: [
+        "error_text",
+        "job_key",
         "enqueue",
-        "promote_due",
         "drop_job",
         "store",
         "parent",
         "deduplication",
         "detach",
-        "put_off",
+        "trim_finished",
+        "count_finished",
+        "children_allow",
+        "given_out",
         "put_back",
-        "finish",
-        "fetch"
-    ]
+    ] => "error_text = error_text, push_ready = push_ready, drop_job = drop_job,
+        parent_of = parent_of, child_failed = child_failed, child_completed = child_completed,
+        finish_deduplication = finish_deduplication, requeue_deduplicated = requeue_deduplicated,
+        detach = detach, trim_finished = trim_finished, count_finished = count_finished,
+        children_allow = children_allow, given_out = given_out, retry_now = retry_now,
+        retry_later = retry_later, put_off_job = put_off_job, hand_back = hand_back,
+        wait_for_children = wait_for_children, hit_rate_limit = hit_rate_limit"
 );
 script!(EXTEND_LOCKS, "extend_locks", []);
 script!(RECOVER_STALLED, "recover_stalled", ["settings", "wake"]);
@@ -85,6 +111,7 @@ script!(
         "enqueue",
         "drop_job",
         "store",
+        "job_key",
         "parent",
         "deduplication",
         "detach",
@@ -101,6 +128,7 @@ script!(
         "enqueue",
         "drop_job",
         "store",
+        "job_key",
         "parent",
         "deduplication",
         "detach",
@@ -117,6 +145,7 @@ script!(
         "enqueue",
         "drop_job",
         "store",
+        "job_key",
         "parent",
         "deduplication",
         "detach"
@@ -131,6 +160,7 @@ script!(
         "enqueue",
         "drop_job",
         "store",
+        "job_key",
         "parent",
         "deduplication",
         "detach",
@@ -147,6 +177,7 @@ script!(
         "enqueue",
         "drop_job",
         "store",
+        "job_key",
         "parent",
         "deduplication",
         "detach",
@@ -163,6 +194,7 @@ script!(
         "enqueue",
         "drop_job",
         "store",
+        "job_key",
         "parent",
         "deduplication",
         "detach",

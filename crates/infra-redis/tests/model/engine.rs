@@ -100,7 +100,7 @@ impl Engine {
             max,
             window,
             POINTS.to_string(),
-            flag(claim.is_repeated).to_owned(),
+            if claim.is_repeated { "lost" } else { "" }.to_owned(),
         ]);
         args.push(settlements.len().to_string());
         args.extend(settlements.iter().flat_map(arguments));

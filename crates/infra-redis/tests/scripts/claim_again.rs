@@ -6,7 +6,7 @@ impl Fixture {
     /// Makes a claim again whose answer was lost.
     async fn fetch_again(&self, now: u64, tokens: &[&str]) -> Fetch {
         let now = now.to_string();
-        let head = [now.as_str(), "30000", "w1", "", "", "", "1", "0"];
+        let head = [now.as_str(), "30000", "w1", "", "", "", "lost", "0"];
         let reply = self
             .call(&scripts::SETTLE_AND_FETCH, head.iter().chain(tokens))
             .await;

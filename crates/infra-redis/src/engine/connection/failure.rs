@@ -34,7 +34,11 @@ impl From<Error> for EngineError {
             Self::Overloaded {
                 waiting: MAX_WAITING_COMMANDS,
             }
-        } else if is_answer && !is_moved(&error) && !starts_with_one_of(details, &NOT_NOW) {
+        } else if is_answer
+            && !is_moved(&error)
+            && !starts_with_one_of(details, &NOT_NOW)
+            && details != NO_ROUTE
+        {
             Self::Refused {
                 operation: "a command",
                 reason: details.to_owned(),
@@ -48,6 +52,9 @@ impl From<Error> for EngineError {
 /// What the library says of a command that was to be sent once, and was answered that its key is
 /// elsewhere.
 const MOVED: &str = "Too many failed write attempts.";
+
+/// What the library says of a command for which there is no connection at the moment.
+const NO_ROUTE: &str = "Failed to route command.";
 
 /// Whether a command was not performed because its key is on another server by now.
 pub(super) fn is_moved(error: &Error) -> bool {

@@ -33,6 +33,9 @@ const MAX_CLAIMS: usize = 50;
 /// The longest sleep while the rate limit lets no job start.
 const MAX_RATE_LIMIT_SLEEP: Duration = Duration::from_secs(30);
 
+/// For how long a busy worker may not look for delayed jobs, which is how late it makes them.
+const DUE_LATENESS: Duration = Duration::from_millis(20);
+
 /// How often the loop turns at least.
 const BEAT: Duration = Duration::from_secs(5);
 
@@ -55,6 +58,10 @@ pub(super) struct Runner<P> {
     pace: Pace,
     ended: Vec<Settlement>,
     look: Look,
+    /// Whether the last look brought as many jobs as were asked for.
+    has_plenty: bool,
+    /// When delayed jobs were last looked for.
+    looked_for_due: tokio::time::Instant,
     /// How many signals were heard that there is work.
     signals: u64,
     /// What was settled since the worker was told to stop.
@@ -94,6 +101,8 @@ impl<P: Processor> Runner<P> {
             pace: Pace::default(),
             ended: Vec::new(),
             look: Look::Now,
+            has_plenty: false,
+            looked_for_due: tokio::time::Instant::now(),
             signals: 0,
             report: None,
             connection,
@@ -168,6 +177,12 @@ impl<P: Processor> Runner<P> {
         slots + self.pace.look_ahead(slots, self.settings.look_ahead)
     }
 
+    /// How many jobs a call settles at most: half of them, so that one call can be on its way while
+    /// the jobs of another are at work.
+    fn batch(&self) -> usize {
+        self.capacity().div_ceil(2).min(MAX_SETTLEMENTS)
+    }
+
     /// How many jobs the worker could take beside those it has and those that calls may bring.
     fn room(&self) -> usize {
         let taken = self.slots.jobs() + self.calls.claiming();
@@ -202,23 +217,33 @@ impl<P: Processor> Runner<P> {
         if wanted == 0 && self.ended.is_empty() {
             return None;
         }
-        let full = MAX_SETTLEMENTS.min(self.capacity());
+        let full = self.batch();
         let now = tokio::time::Instant::now();
         if !self.pace.may_send(self.ended.len(), full, now) {
             return None;
         }
-        let batch = self.ended.len().min(MAX_SETTLEMENTS);
-        let is_quiet = matches!(self.look, Look::Later(None));
+        let batch = self.ended.len().min(self.batch());
         Some(Call {
             settlements: self.ended.drain(..batch).collect(),
             tokens: self.tokens(wanted),
-            expects: if is_quiet && self.settings.rate_limit.is_none() {
-                Expects::NothingMore
-            } else {
-                Expects::Anything
-            },
+            expects: self.expected(now),
             signals: self.signals,
         })
+    }
+
+    /// What a call that is made now can be told to spare the server commands.
+    fn expected(&mut self, now: tokio::time::Instant) -> Expects {
+        let is_limited = self.settings.rate_limit.is_some();
+        match self.look {
+            Look::Later(None) if !is_limited => Expects::NothingMore,
+            Look::Now if self.has_plenty && now < self.looked_for_due + DUE_LATENESS => {
+                Expects::Plenty
+            }
+            _ => {
+                self.looked_for_due = now;
+                Expects::Anything
+            }
+        }
     }
 
     fn send(&mut self, call: Call, give_up: CancellationToken) {
@@ -298,6 +323,7 @@ impl<P: Processor> Runner<P> {
         };
         self.note_settled(&call, &round);
         if !call.tokens.is_empty() {
+            self.has_plenty = round.jobs.len() >= call.tokens.len();
             // A signal that came since may be about what this call did not see.
             self.look = if self.signals == call.signals {
                 next_look(&round, call.tokens.len())

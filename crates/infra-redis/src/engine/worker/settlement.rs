@@ -330,6 +330,9 @@ pub(super) enum Expects {
     Anything,
     /// The last look brought fewer jobs than were asked for, and nobody has told of more since.
     NothingMore,
+    /// The last look brought as many jobs as were asked for, and delayed jobs were looked for just
+    /// before.
+    Plenty,
     /// The same call was made, and its answer was lost.
     LostCall,
 }
@@ -359,9 +362,10 @@ pub(super) async fn settle_and_fetch(
                 .metrics_points
                 .map_or_else(String::new, |points| points.to_string()),
             match expects {
-                Expects::Anything => "0",
-                Expects::LostCall => "1",
-                Expects::NothingMore => "2",
+                Expects::Anything => "",
+                Expects::LostCall => "lost",
+                Expects::NothingMore => "quiet",
+                Expects::Plenty => "busy",
             }
             .to_owned(),
             settlements.len().to_string(),

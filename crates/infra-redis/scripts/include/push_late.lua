@@ -1,0 +1,34 @@
+-- Jobs are pushed late, so that one push serves many of them. Nobody can tell, since a call is one
+-- step; whatever looks at other jobs pushes them first.
+local late = { waiting = {}, prioritized = {} }
+
+local function push_all()
+  local queue = late.queue
+  if #late.waiting > 0 then
+    call('LPUSH', queue.wait, unpack(late.waiting))
+    late.waiting = {}
+  end
+  if #late.prioritized > 0 then
+    rare().push_prioritized(queue, late.prioritized)
+    late.prioritized = {}
+  end
+end
+
+local function push_late(queue, id, priority)
+  if late.queue ~= queue then
+    push_all()
+    late.queue = queue
+  end
+  if priority > 0 then
+    late.prioritized[#late.prioritized + 1] = { id = id, priority = priority }
+  else
+    late.waiting[#late.waiting + 1] = id
+  end
+end
+
+-- The next number of a queue's counter.
+local function next_number(target)
+  if not target.counter then return call('INCR', target.queue.id) end
+  target.counter = target.counter + 1
+  return target.counter
+end

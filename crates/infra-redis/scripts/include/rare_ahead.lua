@@ -1,0 +1,2 @@
+-- What few calls need; defined further on.
+local rare
