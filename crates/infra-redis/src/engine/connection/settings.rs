@@ -189,6 +189,8 @@ impl ConnectionSettings {
                 interval: Duration::from_secs(1),
             },
             tcp: TcpConfig {
+                // Each call is one write, which must not wait for the answer of the one before.
+                nodelay: Some(true),
                 keepalive: Some(
                     TcpKeepalive::new()
                         .with_time(Duration::from_secs(10))
