@@ -4,6 +4,7 @@ mod add;
 mod addbulk;
 mod delayed;
 mod delaylat;
+mod idle;
 mod latency;
 mod load;
 mod memory;
@@ -47,6 +48,8 @@ pub(crate) enum Case {
     Load,
     /// Add `BENCH_DEPTH` prioritized jobs for another run
     Prioload,
+    /// Watch a worker that has nothing to do for a minute
+    Idle,
     /// Tell how long it takes until all slots of a worker are busy
     Ramp,
 }
@@ -67,6 +70,7 @@ impl Case {
             Self::Memory => memory::run(setup).await,
             Self::Load => load::run(setup).await,
             Self::Prioload => prio::load(setup).await,
+            Self::Idle => idle::run(setup).await,
             Self::Ramp => ramp::run(setup).await,
         }
     }

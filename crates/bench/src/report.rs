@@ -38,6 +38,7 @@ impl Report {
             "rss_mb": measured.resident.map(|bytes| bytes >> 20),
             "server_calls_per_job": rounded(calls as f64 / jobs),
             "evalsha_per_job": rounded(scripts as f64 / jobs),
+            "hold_ms": measured.longest_script.map(rounded),
             "exact": self.fault.is_none(),
         });
         let mut add = |fields: &Value| {
@@ -88,6 +89,7 @@ mod tests {
                 server_cpu: 0.002,
                 own_cpu: 0.01,
                 resident: Some(7 << 20),
+                longest_script: Some(0.25),
                 calls: calls.map(|(name, n)| (name.to_owned(), n)).into(),
             },
             extras: json!({"chunk": 10}),

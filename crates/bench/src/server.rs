@@ -83,7 +83,16 @@ impl Server {
 
     /// Sets the counters back.
     pub(crate) async fn reset(&mut self) -> Result<()> {
+        let percentiles = ["CONFIG", "SET", "latency-tracking-info-percentiles", "100"];
+        self.send(&percentiles).await?;
         self.send(&["CONFIG", "RESETSTAT"]).await.map(drop)
+    }
+
+    /// The longest that a script has held the server since the counters were set back, in
+    /// milliseconds; absent if none has run.
+    pub(crate) async fn longest_script(&mut self) -> Result<Option<f64>> {
+        let info = self.send(&["INFO", "latencystats"]).await?;
+        Ok(longest_script(&info))
     }
 
     /// Seconds of processor time the server has used.
@@ -97,6 +106,17 @@ impl Server {
         let info = self.send(&["INFO", "commandstats"]).await?;
         Ok(calls(&info))
     }
+}
+
+fn longest_script(info: &str) -> Option<f64> {
+    let longest = info.lines().filter_map(|line| {
+        let (name, percentiles) = line
+            .strip_prefix("latency_percentiles_usec_")?
+            .split_once(':')?;
+        let micros: f64 = percentiles.strip_prefix("p100=")?.trim().parse().ok()?;
+        name.starts_with("eval").then_some(micros / 1000.0)
+    });
+    longest.reduce(f64::max)
 }
 
 /// A number of what INFO tells.
@@ -127,6 +147,16 @@ fn calls(info: &str) -> BTreeMap<String, u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_script_is_told_in_milliseconds() {
+        let info = "# Latencystats\r\n\
+            latency_percentiles_usec_zadd:p100=9000.383\r\n\
+            latency_percentiles_usec_eval:p100=250.000\r\n\
+            latency_percentiles_usec_evalsha:p100=1500.000\r\n";
+        assert_eq!(longest_script(info), Some(1.5));
+        assert_eq!(longest_script(""), None);
+    }
 
     #[test]
     fn calls_are_those_that_work_and_not_those_that_look() {

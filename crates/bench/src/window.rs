@@ -25,6 +25,8 @@ pub(crate) struct Measured {
     pub(crate) own_cpu: f64,
     /// Bytes of this program in memory, where the system tells.
     pub(crate) resident: Option<u64>,
+    /// The longest that a script has held the server, in milliseconds.
+    pub(crate) longest_script: Option<f64>,
     /// Calls of each command.
     pub(crate) calls: BTreeMap<String, u64>,
 }
@@ -49,6 +51,7 @@ impl Window {
             server_cpu: server_cpu - self.server_cpu,
             own_cpu,
             resident: resident(),
+            longest_script: server.longest_script().await?,
             calls: server.calls().await?,
         })
     }
