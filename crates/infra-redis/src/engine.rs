@@ -48,6 +48,7 @@
 //! ```
 
 mod backoff;
+mod batch;
 mod checkup;
 mod clock;
 mod connection;
@@ -77,6 +78,7 @@ mod state;
 mod worker;
 
 pub use backoff::{Backoff, BackoffError, BackoffStrategy, FailedAttempt};
+pub use batch::JobBatch;
 pub use checkup::Fault;
 pub use connection::{Connection, ConnectionSettings};
 pub use discovery::find_queues;

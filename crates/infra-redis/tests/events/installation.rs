@@ -87,6 +87,12 @@ impl Installation {
         queue.add("anything", &data, &options).await.unwrap()
     }
 
+    /// Sends a command.
+    pub(crate) async fn command(&self, command: &'static str, args: &[&str]) -> Reply {
+        let args = args.iter().map(ToString::to_string).collect();
+        self.connection.command(command, args).await.unwrap()
+    }
+
     /// Sends a command on a key of the analytics.
     pub(crate) async fn on(&self, command: &'static str, suffix: &str, args: &[&str]) -> Reply {
         let mut all = vec![format!("{}:{suffix}", self.id(QueueName::Analytics))];

@@ -4,7 +4,7 @@ use application::queues::{QueueName, route};
 use domain::cards::{Card, CardContent, CardTitle};
 use domain::curators::events::CuratorRegistered;
 use domain::curators::{CuratorId, Follow};
-use domain::event::publisher::PublishError;
+use domain::event::publisher::{PublishError, Retry};
 use domain::{DomainEvent, EventEnvelope, EventKind, EventPublisher};
 use infra_redis::engine::Reply;
 use serde_json::{Value, json};
@@ -201,4 +201,89 @@ async fn while_valkey_is_away_events_are_not_published_and_once_it_is_back_they_
     }
     let counts = installation.queue(QueueName::Events).counts().await;
     assert_eq!(counts.unwrap().prioritized, 1, "that from before, once");
+}
+
+#[tokio::test]
+async fn one_event_that_valkey_refuses_is_named_and_keeps_no_other_from_its_queues() {
+    let installation = Installation::new().await;
+    let ada = curator();
+    let registered = envelope(CuratorRegistered {
+        curator_id: ada.id,
+        handle: ada.handle.clone(),
+    });
+    let others = [any_event(), any_event()];
+    // The queue's counter is none.
+    let events = installation.id(QueueName::Events);
+    let key = format!("{events}:id");
+    installation.command("SET", &[&key, "not a number"]).await;
+
+    let batch = [
+        &others[..1],
+        std::slice::from_ref(&registered),
+        &others[1..],
+    ]
+    .concat();
+    let published = installation.publisher.publish(&batch).await;
+    let Err(PublishError::Refused(refusals)) = published else {
+        panic!("not refused: {published:?}");
+    };
+    assert_eq!(refusals.len(), 1, "{refusals:?}");
+    assert_eq!(
+        (refusals[0].event, refusals[0].retry),
+        (registered.id, Retry::Later)
+    );
+    assert!(refusals[0].reason.contains("not an integer"), "{refusals:?}");
+    for event in &others {
+        for queue in route(event.kind()) {
+            assert!(installation.job(*queue, event).await.is_some(), "{queue}");
+        }
+    }
+
+    // Where nothing at all can be added, each event's own turn does not come.
+    let both = [registered.clone(), registered.clone()];
+    let published = installation.publisher.publish(&both).await;
+    assert!(
+        matches!(published, Err(PublishError::Unavailable(_))),
+        "{published:?}"
+    );
+
+    installation.command("DEL", &[&key]).await;
+    installation
+        .publish(std::slice::from_ref(&registered))
+        .await;
+    assert!(
+        installation
+            .job(QueueName::Events, &registered)
+            .await
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn nothing_overtakes_a_refused_event_of_the_same_subject() {
+    let installation = Installation::new().await;
+    let (ada, bob) = (curator(), curator());
+    let registered = envelope(CuratorRegistered {
+        curator_id: bob.id,
+        handle: bob.handle.clone(),
+    });
+    let followed = envelope(Follow::start(ada.id, bob.id, NOW).unwrap().1);
+    assert_eq!(registered.event.subject(), followed.event.subject());
+    let events = installation.id(QueueName::Events);
+    let key = format!("{events}:id");
+    installation.command("SET", &[&key, "not a number"]).await;
+
+    let batch = [registered.clone(), followed.clone(), any_event()];
+    let published = installation.publisher.publish(&batch).await;
+    let Err(PublishError::Refused(refusals)) = published else {
+        panic!("not refused: {published:?}");
+    };
+    let refused: Vec<_> = refusals.iter().map(|refusal| refusal.event).collect();
+    assert_eq!(refused, [registered.id, followed.id]);
+    assert!(
+        installation
+            .job(QueueName::Feeds, &followed)
+            .await
+            .is_none()
+    );
 }
