@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use domain::analytics::DailyCount;
+use domain::curators::CuratorId;
 use domain::{EventEnvelope, EventKind, StoreError, UnitOfWork, UnixMillis};
 
 use crate::SharedStore;
-use crate::events::handler::{EventHandler, HandlerError};
+use crate::events::handler::{EventHandler, HandlerError, Progress};
 
 /// Reads the counts.
 #[derive(Clone)]
@@ -38,15 +39,21 @@ impl EventHandler for CountEvents {
         true
     }
 
+    /// A count does not tell which events it counts.
+    fn bears_repetition(&self) -> bool {
+        false
+    }
+
     async fn handle(
         &self,
         envelope: &EventEnvelope,
+        _after: Option<CuratorId>,
         work: &mut dyn UnitOfWork,
         _now: UnixMillis,
-    ) -> Result<(), HandlerError> {
+    ) -> Result<Progress, HandlerError> {
         work.analytics()
             .count(envelope.kind(), envelope.occurred_at)
             .await?;
-        Ok(())
+        Ok(Progress::Done)
     }
 }

@@ -1,5 +1,6 @@
 //! The path of an event: from the outbox, through a publisher, to its handlers.
 
+mod acting;
 pub mod dispatcher;
 pub mod handler;
 pub mod in_process;

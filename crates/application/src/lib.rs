@@ -22,8 +22,8 @@ use crate::queues::QueueName;
 /// The handlers that act on the jobs of a queue.
 pub fn handlers_of(queue: QueueName) -> Vec<Arc<dyn EventHandler>> {
     match queue {
-        QueueName::Notifications => vec![Arc::new(notifications::NotifyInApp)],
-        QueueName::Feeds => vec![Arc::new(feeds::UpdateFeeds)],
+        QueueName::Notifications => vec![Arc::new(notifications::NotifyInApp::default())],
+        QueueName::Feeds => vec![Arc::new(feeds::UpdateFeeds::default())],
         QueueName::Analytics | QueueName::Events => vec![Arc::new(analytics::CountEvents)],
     }
 }

@@ -1,10 +1,11 @@
 //! Telling people what concerns them, in the application itself.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::cards::events::SavedContent;
-use domain::curators::CuratorId;
+use domain::curators::{CuratorId, FollowerChunk};
 use domain::notifications::policy::{self, Facts};
 use domain::notifications::{NotificationId, NotificationView};
 use domain::{
@@ -13,7 +14,7 @@ use domain::{
 };
 
 use crate::SharedStore;
-use crate::events::handler::{EventHandler, HandlerError};
+use crate::events::handler::{EventHandler, HandlerError, Progress};
 
 /// Shows notifications and marks them read.
 #[derive(Clone)]
@@ -72,8 +73,26 @@ impl Notifications {
     }
 }
 
-/// Turns events into in-app notifications, as the policy decides.
-pub struct NotifyInApp;
+/// How many followers are told in one transaction.
+const CHUNK: NonZeroU32 = NonZeroU32::new(1000).unwrap();
+
+/// Turns events into in-app notifications, as the policy decides; followers are told in chunks.
+pub struct NotifyInApp {
+    chunk: NonZeroU32,
+}
+
+impl NotifyInApp {
+    /// A handler that tells so many followers in one transaction.
+    pub fn in_chunks_of(chunk: NonZeroU32) -> Self {
+        Self { chunk }
+    }
+}
+
+impl Default for NotifyInApp {
+    fn default() -> Self {
+        Self::in_chunks_of(CHUNK)
+    }
+}
 
 #[async_trait]
 impl EventHandler for NotifyInApp {
@@ -88,35 +107,50 @@ impl EventHandler for NotifyInApp {
         )
     }
 
+    fn bears_repetition(&self) -> bool {
+        true
+    }
+
     async fn handle(
         &self,
         envelope: &EventEnvelope,
+        after: Option<CuratorId>,
         work: &mut dyn UnitOfWork,
         now: UnixMillis,
-    ) -> Result<(), HandlerError> {
-        let facts = facts(envelope, work).await?;
+    ) -> Result<Progress, HandlerError> {
+        let chunk = FollowerChunk {
+            after,
+            limit: self.chunk,
+        };
+        let facts = facts(envelope, chunk, work).await?;
         let notifications = policy::notifications(envelope, &facts, now);
         work.notifications().add(&notifications).await?;
-        Ok(())
+        Ok(Progress::from_end(chunk.end(&facts.followers)))
     }
 }
 
-async fn facts(envelope: &EventEnvelope, work: &mut dyn UnitOfWork) -> Result<Facts, StoreError> {
+async fn facts(
+    envelope: &EventEnvelope,
+    chunk: FollowerChunk,
+    work: &mut dyn UnitOfWork,
+) -> Result<Facts, StoreError> {
     let DomainEvent::CardAddedToLibrary(added) = &envelope.event else {
         return Ok(Facts::default());
     };
     let savers_of_url = match &added.content {
-        SavedContent::Url { url, .. } => {
+        // Those who saved it too are told with the first chunk. Being told once, they are not told
+        // again as followers in a later one.
+        SavedContent::Url { url, .. } if chunk.after.is_none() => {
             let before = Position {
                 at: envelope.occurred_at,
                 id: added.card_id.as_uuid(),
             };
             work.cards().savers(url, before).await?
         }
-        SavedContent::Note => Vec::new(),
+        SavedContent::Url { .. } | SavedContent::Note => Vec::new(),
     };
     Ok(Facts {
-        followers: work.curators().followers(added.curator_id).await?,
+        followers: work.curators().followers(added.curator_id, chunk).await?,
         savers_of_url,
     })
 }

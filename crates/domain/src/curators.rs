@@ -1,5 +1,6 @@
 //! Curators: accounts, API tokens, and who follows whom.
 
+mod chunk;
 mod curator;
 pub mod events;
 mod follow;
@@ -8,6 +9,7 @@ mod password;
 mod repository;
 mod token;
 
+pub use chunk::FollowerChunk;
 pub use curator::{Curator, DisplayName};
 pub use follow::{Follow, FollowError};
 pub use handle::{Handle, HandleError};

@@ -6,4 +6,4 @@ mod entry;
 mod repository;
 
 pub use entry::{FeedEntry, FeedItem};
-pub use repository::{FeedReader, FeedRepository};
+pub use repository::{FanOut, FeedReader, FeedRepository};

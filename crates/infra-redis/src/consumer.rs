@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use application::events::dispatcher::Dispatcher;
-use application::events::handler::HandlerError;
+use application::events::dispatcher::{DispatchError, Dispatcher};
 use domain::EventEnvelope;
 use domain::event::cloud_event::DecodeError;
 use tracing::{info, warn};
@@ -48,18 +47,19 @@ impl Processor for EventProcessor {
             // rolls its transaction back.
             biased;
             () = context.cancelled() => Err(JobError::transient("the job was taken from this worker")),
-            handled = self.dispatcher.dispatch(&envelope) => handled.map_err(to_job_error),
+            handled = self.dispatcher.dispatch(&envelope) => handled.map_err(|error| to_job_error(&error)),
         }
     }
 }
 
-fn to_job_error(error: HandlerError) -> JobError {
-    match error {
-        HandlerError::Away(cause) => {
-            warn!("Events wait for storage, which is away: {cause}");
-            JobError::NotYet(STORAGE_WAIT)
-        }
-        HandlerError::Transient(cause) => JobError::transient(&*cause as &dyn std::error::Error),
-        HandlerError::Permanent(cause) => JobError::permanent(&*cause as &dyn std::error::Error),
+fn to_job_error(error: &DispatchError) -> JobError {
+    let cause: &(dyn std::error::Error + 'static) = error.first().error.cause();
+    if error.is_away() {
+        warn!("Events wait for storage, which is away: {cause}");
+        JobError::NotYet(STORAGE_WAIT)
+    } else if error.can_be_mended() {
+        JobError::transient(cause)
+    } else {
+        JobError::permanent(cause)
     }
 }

@@ -24,10 +24,11 @@ pub mod relays;
 pub mod retention;
 pub mod unit_of_work;
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use domain::cards::Card;
-use domain::curators::{Curator, Handle};
+use domain::curators::{Curator, CuratorId, FollowerChunk, Handle};
 use domain::event::outbox::OutboxReader;
 use domain::event::retention::Retention;
 use domain::{
@@ -119,6 +120,7 @@ macro_rules! store_contract {
             $fresh,
             [
                 fans_out_to_the_followers_and_to_nobody_else,
+                fans_out_chunk_by_chunk,
                 fans_out_once,
                 fans_out_nothing_after_the_card_was_removed,
                 backfills_a_follower,
@@ -139,6 +141,7 @@ macro_rules! store_contract {
                 is_the_first_time_once,
                 tells_handlers_and_events_apart,
                 forgets_what_was_rolled_back,
+                forgets_what_it_is_told_to,
                 lets_one_of_two_at_once_be_the_first,
             ]
         );
@@ -329,6 +332,14 @@ fn position(card: &Card) -> Position {
     Position {
         at: card.saved_at,
         id: card.id.as_uuid(),
+    }
+}
+
+/// At most so many followers, those behind this one.
+fn followers(after: Option<CuratorId>, limit: u32) -> FollowerChunk {
+    FollowerChunk {
+        after,
+        limit: NonZeroU32::new(limit).unwrap(),
     }
 }
 

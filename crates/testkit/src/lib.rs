@@ -5,6 +5,7 @@ pub mod builders;
 pub mod bullmq;
 pub mod clock;
 pub mod contract;
+pub mod faulty;
 pub mod memory;
 pub mod peer;
 pub mod port;

@@ -19,7 +19,9 @@ use std::sync::{Arc, RwLock};
 use async_trait::async_trait;
 use domain::analytics::AnalyticsReader;
 use domain::cards::{Card, CardId, CardReader};
-use domain::curators::{ApiToken, Curator, CuratorId, CuratorReader, PasswordHash, TokenId};
+use domain::curators::{
+    ApiToken, Curator, CuratorId, CuratorReader, FollowerChunk, PasswordHash, TokenId,
+};
 use domain::feeds::FeedReader;
 use domain::notifications::{Notification, NotificationReader};
 use domain::{
@@ -70,6 +72,11 @@ impl MemoryStore {
         self.read(|state| state.outbox.iter().map(Recorded::envelope).collect())
     }
 
+    /// How many entries all feeds hold, those of removed cards among them.
+    pub fn entries(&self) -> usize {
+        self.read(|state| state.feeds.len())
+    }
+
     fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(
             &self
@@ -103,6 +110,18 @@ impl State {
 
     fn follows(&self, follower: CuratorId, followee: CuratorId) -> bool {
         self.follows.contains_key(&(follower, followee))
+    }
+
+    fn followers(&self, followee: CuratorId, chunk: FollowerChunk) -> Vec<CuratorId> {
+        let follows = self.follows.keys();
+        let theirs = follows.filter(|(follower, followed)| {
+            *followed == followee && chunk.after.is_none_or(|after| *follower > after)
+        });
+        // The map is in the order of the followers.
+        theirs
+            .map(|(follower, _)| *follower)
+            .take(chunk.limit.get() as usize)
+            .collect()
     }
 
     fn curator(&self, curator: CuratorId) -> Option<&Curator> {

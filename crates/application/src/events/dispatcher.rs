@@ -1,10 +1,12 @@
 //! Hands an event to the handlers it concerns, each effect exactly once.
 
+use std::fmt;
 use std::sync::Arc;
 
-use domain::{Clock, EventEnvelope, StoreError};
+use domain::{Clock, EventEnvelope};
 use tracing::{Instrument, debug, info_span};
 
+use super::acting::{Acted, Admission, act};
 use super::handler::{EventHandler, HandlerError};
 use super::observer::EventObserver;
 use crate::SharedStore;
@@ -16,6 +18,21 @@ pub struct Dispatcher {
     clock: Arc<dyn Clock>,
     handlers: Vec<Arc<dyn EventHandler>>,
     observer: Arc<dyn EventObserver>,
+}
+
+/// A handler that failed.
+#[derive(Debug)]
+pub struct Failure {
+    /// The handler's name.
+    pub handler: &'static str,
+    /// Why.
+    pub error: HandlerError,
+}
+
+/// The handlers that failed, at least one.
+#[derive(Debug)]
+pub struct DispatchError {
+    failures: Vec<Failure>,
 }
 
 impl Dispatcher {
@@ -42,12 +59,12 @@ impl Dispatcher {
     /// Lets every handler that the event concerns act on it.
     ///
     /// One handler's failure keeps no other from acting; those that succeeded do nothing when the
-    /// event comes again. The first of the failures that can soonest be mended is returned: that
-    /// storage is away before a transient one, and a permanent one only if there is no other.
+    /// event comes again.
     ///
-    /// Dropping the future before it ends leaves no effect of the handler that was at work.
-    pub async fn dispatch(&self, envelope: &EventEnvelope) -> Result<(), HandlerError> {
-        let mut failure: Option<HandlerError> = None;
+    /// Dropping the future before it ends leaves no effect of the handler that was at work, except
+    /// of the parts that it was done with.
+    pub async fn dispatch(&self, envelope: &EventEnvelope) -> Result<(), DispatchError> {
+        let mut failures = Vec::new();
         for handler in &self.handlers {
             if !handler.reacts_to(envelope.kind()) {
                 continue;
@@ -60,17 +77,17 @@ impl Dispatcher {
                 correlation.id = %envelope.origin.correlation_id,
                 trace.id = envelope.origin.trace_id(),
             );
-            let result = self.run(handler.as_ref(), envelope).instrument(span).await;
-            if let Err(error) = result {
-                let outweighs = failure
-                    .as_ref()
-                    .is_none_or(|failure| hope(&error) > hope(failure));
-                if outweighs {
-                    failure = Some(error);
-                }
+            let acted = self.run(handler.as_ref(), envelope).instrument(span).await;
+            if let Err(error) = acted {
+                let handler = handler.name();
+                failures.push(Failure { handler, error });
             }
         }
-        failure.map_or(Ok(()), Err)
+        if failures.is_empty() {
+            Ok(())
+        } else {
+            Err(DispatchError { failures })
+        }
     }
 
     async fn run(
@@ -78,36 +95,59 @@ impl Dispatcher {
         handler: &dyn EventHandler,
         envelope: &EventEnvelope,
     ) -> Result<(), HandlerError> {
-        let now = self.clock.now();
-        let mut work = self.store.begin().await.map_err(away)?;
-        let is_new = work
-            .inbox()
-            .first_time(handler.name(), envelope.id, now)
-            .await?;
-        if !is_new {
-            debug!("Event {} was handled before", envelope.id);
-            self.observer.duplicate(handler.name());
-            return Ok(());
+        let admission = Admission::Once;
+        match act(&self.store, &self.clock, handler, envelope, &admission).await? {
+            Acted::Now { .. } => debug!("{} acted on event {}", handler.name(), envelope.id),
+            Acted::Before => {
+                debug!("Event {} was handled before", envelope.id);
+                self.observer.duplicate(handler.name());
+            }
         }
-        handler.handle(envelope, work.as_mut(), now).await?;
-        work.commit().await?;
-        debug!("{} acted on event {}", handler.name(), envelope.id);
         Ok(())
     }
 }
 
-/// Where not even a unit of work begins, the event is not what fails.
-fn away(error: StoreError) -> HandlerError {
-    match error {
-        error @ StoreError::Unavailable(_) => HandlerError::Away(error.into()),
-        error => error.into(),
+impl DispatchError {
+    /// Every failure, in the order of the handlers.
+    pub fn failures(&self) -> &[Failure] {
+        &self.failures
+    }
+
+    /// Whether handing the event over once more may help any of them.
+    pub fn can_be_mended(&self) -> bool {
+        self.failures
+            .iter()
+            .any(|failure| failure.error.can_be_mended())
+    }
+
+    /// Whether a handler could not even begin, so that this was no attempt of the event's.
+    pub fn is_away(&self) -> bool {
+        matches!(self.first().error, HandlerError::Away(_))
+    }
+
+    /// The first of the failures that can soonest be mended: that storage is away before a transient
+    /// one, and a permanent one only if there is no other.
+    pub fn first(&self) -> &Failure {
+        let mut failures = self.failures.iter();
+        let first = failures.next().expect("there is at least one");
+        failures.fold(first, |best, failure| {
+            if failure.error.hope() > best.error.hope() {
+                failure
+            } else {
+                best
+            }
+        })
     }
 }
 
-fn hope(error: &HandlerError) -> u8 {
-    match error {
-        HandlerError::Permanent(_) => 0,
-        HandlerError::Transient(_) => 1,
-        HandlerError::Away(_) => 2,
+impl fmt::Display for DispatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.first().error.fmt(f)
+    }
+}
+
+impl std::error::Error for DispatchError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.first().error.cause().source()
     }
 }

@@ -1,6 +1,7 @@
 //! What acts on an event.
 
 use async_trait::async_trait;
+use domain::curators::CuratorId;
 use domain::store::BoxError;
 use domain::{EventEnvelope, EventKind, StoreError, UnitOfWork, UnixMillis};
 
@@ -13,14 +14,40 @@ pub trait EventHandler: Send + Sync {
     /// Whether events of this kind concern it.
     fn reacts_to(&self, kind: EventKind) -> bool;
 
+    /// Whether acting once more on an event that it has acted on changes nothing that is there
+    /// already. A replay passes over what others have handled.
+    fn bears_repetition(&self) -> bool;
+
     /// Acts on an event by changing what is stored. Called once for each event as far as the
     /// effects in `work` go, because they are committed together with the inbox's record.
+    ///
+    /// An event that concerns too many people for one transaction is handled in parts: each call
+    /// does a part, from behind the curator on whom the part before ended, and is committed by
+    /// itself. If a part fails, the parts start anew, so what is done in parts MUST bear
+    /// repetition.
     async fn handle(
         &self,
         envelope: &EventEnvelope,
+        after: Option<CuratorId>,
         work: &mut dyn UnitOfWork,
         now: UnixMillis,
-    ) -> Result<(), HandlerError>;
+    ) -> Result<Progress, HandlerError>;
+}
+
+/// How far a handler got with an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It is done with it.
+    Done,
+    /// This was a part, which ended on this curator.
+    UpTo(CuratorId),
+}
+
+impl Progress {
+    /// Done, unless a part ended on somebody.
+    pub fn from_end(end: Option<CuratorId>) -> Self {
+        end.map_or(Self::Done, Self::UpTo)
+    }
 }
 
 /// Why a handler failed, which decides whether it is tried again.
@@ -35,6 +62,29 @@ pub enum HandlerError {
     /// Trying again can't help.
     #[error("{0}")]
     Permanent(#[source] BoxError),
+}
+
+impl HandlerError {
+    /// Whether trying again may help.
+    pub fn can_be_mended(&self) -> bool {
+        !matches!(self, Self::Permanent(_))
+    }
+
+    /// How soon it may be mended, higher for sooner.
+    pub(super) fn hope(&self) -> u8 {
+        match self {
+            Self::Permanent(_) => 0,
+            Self::Transient(_) => 1,
+            Self::Away(_) => 2,
+        }
+    }
+
+    /// What went wrong.
+    pub fn cause(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        match self {
+            Self::Away(cause) | Self::Transient(cause) | Self::Permanent(cause) => cause.as_ref(),
+        }
+    }
 }
 
 impl From<StoreError> for HandlerError {

@@ -9,7 +9,6 @@ use domain::{Clock, EventEnvelope, EventId, EventPublisher};
 
 use super::chain;
 use super::dispatcher::Dispatcher;
-use super::handler::HandlerError;
 use super::observer::EventObserver;
 use crate::queues::{QueueName, route};
 use crate::{SharedStore, handlers_of};
@@ -55,17 +54,16 @@ impl InProcessPublisher {
                 continue;
             }
             if let Err(error) = dispatcher.dispatch(envelope).await {
-                let (cause, retry) = match error {
-                    HandlerError::Away(cause) | HandlerError::Transient(cause) => {
-                        (cause, Retry::Later)
-                    }
-                    HandlerError::Permanent(cause) => (cause, Retry::Never),
+                let retry = if error.can_be_mended() {
+                    Retry::Later
+                } else {
+                    Retry::Never
                 };
                 // While one handler can still be mended, the event stays on its way.
                 if refusal.as_ref().is_none_or(|r| r.retry == Retry::Never) {
                     refusal = Some(Refusal {
                         event: envelope.id,
-                        reason: format!("{queue}: {}", chain(cause.as_ref())),
+                        reason: format!("{queue}: {}", chain(error.first().error.cause())),
                         retry,
                     });
                 }

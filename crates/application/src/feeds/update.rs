@@ -1,16 +1,40 @@
 //! Keeps home feeds up to date.
 
+use std::num::NonZeroU32;
+
 use async_trait::async_trait;
+use domain::curators::{CuratorId, FollowerChunk};
 use domain::feeds::FeedEntry;
 use domain::{DomainEvent, EventEnvelope, EventKind, UnitOfWork, UnixMillis};
 
-use crate::events::handler::{EventHandler, HandlerError};
+use crate::events::handler::{EventHandler, HandlerError, Progress};
 
 /// How many of an author's cards a new follower finds in their feed.
 const BACKFILL: u32 = 50;
 
+/// How many followers get a card in one transaction.
+const CHUNK: NonZeroU32 = NonZeroU32::new(1000).unwrap();
+
 /// Fans saved cards out to followers, and takes back what no longer belongs.
-pub struct UpdateFeeds;
+///
+/// A card reaches the followers in chunks, a transaction each: one for all of them would keep every
+/// other writer waiting for as long as the author is famous.
+pub struct UpdateFeeds {
+    chunk: NonZeroU32,
+}
+
+impl UpdateFeeds {
+    /// A handler that fans out to so many followers in one transaction.
+    pub fn in_chunks_of(chunk: NonZeroU32) -> Self {
+        Self { chunk }
+    }
+}
+
+impl Default for UpdateFeeds {
+    fn default() -> Self {
+        Self::in_chunks_of(CHUNK)
+    }
+}
 
 #[async_trait]
 impl EventHandler for UpdateFeeds {
@@ -28,12 +52,17 @@ impl EventHandler for UpdateFeeds {
         }
     }
 
+    fn bears_repetition(&self) -> bool {
+        true
+    }
+
     async fn handle(
         &self,
         envelope: &EventEnvelope,
+        after: Option<CuratorId>,
         work: &mut dyn UnitOfWork,
         _now: UnixMillis,
-    ) -> Result<(), HandlerError> {
+    ) -> Result<Progress, HandlerError> {
         match &envelope.event {
             DomainEvent::CardAddedToLibrary(added) => {
                 let entry = FeedEntry {
@@ -41,7 +70,12 @@ impl EventHandler for UpdateFeeds {
                     author: added.curator_id,
                     saved_at: envelope.occurred_at,
                 };
-                work.feeds().fan_out(&entry).await?;
+                let chunk = FollowerChunk {
+                    after,
+                    limit: self.chunk,
+                };
+                let fan_out = work.feeds().fan_out(&entry, chunk).await?;
+                return Ok(Progress::from_end(fan_out.end));
             }
             DomainEvent::CardRemovedFromLibrary(removed) => {
                 work.feeds().retract_card(removed.card_id).await?;
@@ -60,6 +94,6 @@ impl EventHandler for UpdateFeeds {
             }
             DomainEvent::CuratorRegistered(_) => {}
         }
-        Ok(())
+        Ok(Progress::Done)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use application::events::dispatcher::Dispatcher;
-use application::events::handler::{EventHandler, HandlerError};
+use application::events::dispatcher::{DispatchError, Dispatcher};
+use application::events::handler::EventHandler;
 use application::events::observer::EventObserver;
 use domain::analytics::AnalyticsReader;
 use domain::{EventKind, StoreError};
@@ -39,11 +39,9 @@ async fn effects(store: &FaultyStore) -> u64 {
 }
 
 /// What a failure says, and whether it can be mended.
-fn said(result: Result<(), HandlerError>) -> (bool, String) {
-    match result.unwrap_err() {
-        HandlerError::Away(error) | HandlerError::Transient(error) => (true, error.to_string()),
-        HandlerError::Permanent(error) => (false, error.to_string()),
-    }
+fn said(result: Result<(), DispatchError>) -> (bool, String) {
+    let error = result.unwrap_err();
+    (error.can_be_mended(), error.to_string())
 }
 
 #[tokio::test]
@@ -77,7 +75,7 @@ async fn an_event_passes_handlers_it_does_not_concern() {
 }
 
 #[tokio::test]
-async fn a_failure_keeps_no_other_handler_from_acting_and_makes_none_act_again() {
+async fn one_of_several_handlers_fails() {
     let store = store();
     let first = handler("first", []);
     let failing = handler("failing", [Does::FailForNow, Does::FailForNow]);
@@ -86,7 +84,10 @@ async fn a_failure_keeps_no_other_handler_from_acting_and_makes_none_act_again()
     let event = any_event();
     for expected_effects in [2, 2] {
         let failed = dispatcher.dispatch(&event).await;
-        assert_eq!(said(failed), (true, "failing".to_owned()));
+        let failed = failed.unwrap_err();
+        let names: Vec<_> = failed.failures().iter().map(|f| f.handler).collect();
+        assert_eq!(names, ["failing"]);
+        assert!(failed.can_be_mended());
         assert_eq!(effects(&store).await, expected_effects);
     }
     dispatcher.dispatch(&event).await.unwrap();
@@ -196,14 +197,12 @@ async fn storage_that_is_away_before_anything_was_tried_is_no_attempt() {
     let failed = dispatcher(&store, handlers.each_ref())
         .dispatch(&any_event())
         .await;
-    assert!(matches!(failed, Err(HandlerError::Away(_))), "{failed:?}");
+    assert!(failed.as_ref().unwrap_err().is_away(), "{failed:?}");
     store.fail_next_commit();
     let one = handler("one", []);
     let failed = dispatcher(&store, [&one]).dispatch(&any_event()).await;
-    assert!(
-        matches!(failed, Err(HandlerError::Transient(_))),
-        "{failed:?}"
-    );
+    let failed = failed.unwrap_err();
+    assert!(failed.can_be_mended() && !failed.is_away(), "{failed:?}");
 }
 
 #[tokio::test]

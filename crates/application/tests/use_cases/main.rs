@@ -8,6 +8,7 @@ mod support;
 mod analytics;
 mod cards;
 mod dispatcher;
+mod fan_out;
 mod feeds;
 mod following;
 mod in_process;

@@ -5,7 +5,6 @@ mod outbox;
 mod passwords;
 mod publisher;
 mod relay;
-mod storage;
 
 use std::sync::Arc;
 
@@ -27,7 +26,7 @@ pub(crate) use handler::{Does, FakeHandler};
 pub(crate) use outbox::FakeOutbox;
 pub(crate) use passwords::{BROKEN, PlainPasswords};
 pub(crate) use relay::{SETTINGS, Stage, ids, until_idle};
-pub(crate) use storage::{FaultyStore, corrupt, unavailable};
+pub(crate) use testkit::faulty::{FaultyStore, corrupt, unavailable};
 
 /// The password of everybody here.
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -92,6 +91,12 @@ impl App {
     pub(crate) async fn remove(&self, card: &Card) {
         let removed = self.cards.remove(card.curator, card.id, origin());
         removed.await.unwrap();
+    }
+
+    /// The cards in somebody's library, newest first.
+    pub(crate) async fn cards_of(&self, curator: &Curator) -> Vec<Card> {
+        let page = self.cards.library(curator.id, PageRequest::default());
+        page.await.unwrap().rows
     }
 
     /// The addresses in somebody's home feed, as shown.

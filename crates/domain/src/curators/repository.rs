@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::{ApiToken, Curator, CuratorId, Follow, Handle, PasswordHash, TokenHash, TokenId};
+use super::{
+    ApiToken, Curator, CuratorId, Follow, FollowerChunk, Handle, PasswordHash, TokenHash, TokenId,
+};
 use crate::store::StoreError;
 
 /// What signing in is checked against.
@@ -43,8 +45,12 @@ pub trait CuratorRepository: Send {
         followee: CuratorId,
     ) -> Result<bool, StoreError>;
 
-    /// Everybody who follows this curator.
-    async fn followers(&mut self, followee: CuratorId) -> Result<Vec<CuratorId>, StoreError>;
+    /// A chunk of those who follow this curator, in the order of their ids.
+    async fn followers(
+        &mut self,
+        followee: CuratorId,
+        chunk: FollowerChunk,
+    ) -> Result<Vec<CuratorId>, StoreError>;
 }
 
 /// Reads curators, tokens and follows.

@@ -20,4 +20,8 @@ pub trait Inbox: Send {
         event: EventId,
         now: UnixMillis,
     ) -> Result<bool, StoreError>;
+
+    /// Takes back, with the commit of this unit of work, that `handler` acted on `event`, as if it
+    /// never had.
+    async fn forget(&mut self, handler: &str, event: EventId) -> Result<(), StoreError>;
 }

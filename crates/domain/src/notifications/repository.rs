@@ -11,8 +11,9 @@ use crate::time::UnixMillis;
 /// Changes notifications.
 #[async_trait]
 pub trait NotificationRepository: Send {
-    /// Adds notifications; one for an (event, recipient) that has one MUST change nothing.
-    async fn add(&mut self, notifications: &[Notification]) -> Result<(), StoreError>;
+    /// Adds notifications; how many are new. One for an (event, recipient) that has one MUST change
+    /// nothing.
+    async fn add(&mut self, notifications: &[Notification]) -> Result<u64, StoreError>;
 
     /// Marks those of the given ids that are the recipient's and unread; how many it marked.
     async fn mark_read(

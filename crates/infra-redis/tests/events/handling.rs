@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use application::events::dispatcher::Dispatcher;
-use application::events::handler::{EventHandler, HandlerError};
+use application::events::handler::{EventHandler, HandlerError, Progress};
 use application::handlers_of;
 use application::queues::{QueueName, route};
 use async_trait::async_trait;
 use domain::analytics::{AnalyticsReader, DailyCount};
+use domain::curators::CuratorId;
 use domain::feeds::FeedReader;
 use domain::notifications::NotificationReader;
 use domain::{EventEnvelope, EventKind, PageRequest, StoreError, UnitOfWork, UnixMillis};
@@ -24,7 +25,8 @@ use testkit::program::eventually;
 use tokio::sync::Notify;
 
 use crate::installation::{Installation, as_value, id_of, quick};
-use crate::storage::{corrupt, failing, sound, unavailable};
+use crate::installation::{failing, sound};
+use testkit::faulty::{corrupt, unavailable};
 
 async fn stop(worker: WorkerHandle) {
     worker.stop(Duration::from_secs(5)).await;
@@ -233,7 +235,7 @@ async fn an_event_fails_when_its_attempts_are_used_up_or_none_can_help() {
         (corrupt, 1, "storage holds an unreadable card"),
     ] {
         let installation = Installation::set_to(attempts).await;
-        let (memory, store) = failing(u32::MAX, error);
+        let (memory, store) = failing(2, error);
         let event = any_event();
         let worker = installation.count_into(&store).await;
         installation.publish(std::slice::from_ref(&event)).await;
@@ -278,12 +280,17 @@ impl EventHandler for NeverEnds {
         true
     }
 
+    fn bears_repetition(&self) -> bool {
+        false
+    }
+
     async fn handle(
         &self,
         envelope: &EventEnvelope,
+        _after: Option<CuratorId>,
         work: &mut dyn UnitOfWork,
         now: UnixMillis,
-    ) -> Result<(), HandlerError> {
+    ) -> Result<Progress, HandlerError> {
         let _told = TellsOfItsEnd(Arc::clone(&self.dropped));
         work.analytics().count(envelope.kind(), now).await?;
         self.started.notify_one();

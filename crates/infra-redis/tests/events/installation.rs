@@ -7,7 +7,7 @@ use application::events::dispatcher::Dispatcher;
 use application::events::handler::EventHandler;
 use application::handlers_of;
 use application::queues::{QueueName, QueueTable};
-use domain::{EventEnvelope, EventPublisher, Store};
+use domain::{EventEnvelope, EventPublisher, Store, StoreError};
 use infra_redis::consumer::EventProcessor;
 use infra_redis::engine::{
     Connection, ConnectionSettings, Job, JobOptions, Queue, QueueId, Reply, Worker, WorkerHandle,
@@ -16,6 +16,8 @@ use infra_redis::engine::{
 use infra_redis::publisher::QueuePublisher;
 use serde_json::Value;
 use testkit::clock::FixedClock;
+use testkit::faulty::FaultyStore;
+use testkit::memory::MemoryStore;
 use testkit::program::eventually;
 use testkit::valkey::{shared_url, unique_prefix};
 
@@ -141,4 +143,17 @@ pub(crate) fn id_of(event: &EventEnvelope) -> String {
 
 pub(crate) fn as_value(event: &EventEnvelope) -> Value {
     serde_json::from_str(&event.to_json()).unwrap()
+}
+
+/// Storage whose first units of work fail like this.
+pub(crate) fn failing(failures: usize, error: fn() -> StoreError) -> (MemoryStore, Arc<dyn Store>) {
+    let store = FaultyStore::new(MemoryStore::new());
+    store.next_begins((0..failures).map(|_| Some(error())));
+    (store.memory.clone(), store.shared())
+}
+
+/// Storage that never fails.
+pub(crate) fn sound() -> (MemoryStore, Arc<dyn Store>) {
+    let memory = MemoryStore::new();
+    (memory.clone(), Arc::new(memory))
 }

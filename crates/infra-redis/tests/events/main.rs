@@ -5,4 +5,3 @@
 mod handling;
 mod installation;
 mod publishing;
-mod storage;

@@ -232,7 +232,10 @@ async fn one_event_that_valkey_refuses_is_named_and_keeps_no_other_from_its_queu
         (refusals[0].event, refusals[0].retry),
         (registered.id, Retry::Later)
     );
-    assert!(refusals[0].reason.contains("not an integer"), "{refusals:?}");
+    assert!(
+        refusals[0].reason.contains("not an integer"),
+        "{refusals:?}"
+    );
     for event in &others {
         for queue in route(event.kind()) {
             assert!(installation.job(*queue, event).await.is_some(), "{queue}");

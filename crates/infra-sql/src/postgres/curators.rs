@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::curators::{
     ApiToken, Credentials, Curator, CuratorId, CuratorReader, CuratorRepository, DisplayName,
-    Follow, Handle, PasswordHash, TokenHash, TokenId, TokenName,
+    Follow, FollowerChunk, Handle, PasswordHash, TokenHash, TokenId, TokenName,
 };
 use domain::{StoreError, UnixMillis};
 use sqlx::FromRow;
@@ -155,13 +155,23 @@ impl CuratorRepository for PostgresUnitOfWork {
         Ok(done.rows_affected() == 1)
     }
 
-    async fn followers(&mut self, followee: CuratorId) -> Result<Vec<CuratorId>, StoreError> {
-        let ids: Vec<Uuid> =
-            sqlx::query_scalar("SELECT follower_id FROM follows WHERE followee_id = $1")
-                .bind(followee.as_uuid())
-                .fetch_all(self.connection())
-                .await
-                .map_err(unreadable("follow"))?;
+    async fn followers(
+        &mut self,
+        followee: CuratorId,
+        chunk: FollowerChunk,
+    ) -> Result<Vec<CuratorId>, StoreError> {
+        let ids: Vec<Uuid> = sqlx::query_scalar(
+            "SELECT follower_id FROM follows
+             WHERE followee_id = $1 AND follower_id > $2
+             ORDER BY follower_id
+             LIMIT $3",
+        )
+        .bind(followee.as_uuid())
+        .bind(chunk.start())
+        .bind(i64::from(chunk.limit.get()))
+        .fetch_all(self.connection())
+        .await
+        .map_err(unreadable("follow"))?;
         Ok(ids.into_iter().map(CuratorId::from).collect())
     }
 }

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use domain::cards::CardId;
-use domain::curators::CuratorId;
-use domain::feeds::{FeedEntry, FeedItem, FeedReader, FeedRepository};
+use domain::curators::{CuratorId, FollowerChunk};
+use domain::feeds::{FanOut, FeedEntry, FeedItem, FeedReader, FeedRepository};
 use domain::{Page, PageRequest, StoreError};
 use sqlx::FromRow;
+use uuid::Uuid;
 
 use super::PostgresStore;
 use super::cards::CardRow;
@@ -42,22 +43,46 @@ impl TryFrom<FeedRow> for FeedItem {
 /// a lock that taking the author back waits for; the follow has ended by then.
 #[async_trait]
 impl FeedRepository for PostgresUnitOfWork {
-    async fn fan_out(&mut self, entry: &FeedEntry) -> Result<u64, StoreError> {
+    async fn fan_out(
+        &mut self,
+        entry: &FeedEntry,
+        chunk: FollowerChunk,
+    ) -> Result<FanOut, StoreError> {
         self.share_author(entry.author).await?;
+        let end: Option<Uuid> = sqlx::query_scalar(
+            "SELECT follows.follower_id
+             FROM cards
+             JOIN follows ON follows.followee_id = cards.curator_id
+             WHERE cards.id = $1 AND follows.follower_id > $2
+             ORDER BY follows.follower_id
+             LIMIT 1 OFFSET $3",
+        )
+        .bind(entry.card.as_uuid())
+        .bind(chunk.start())
+        .bind(i64::from(chunk.limit.get()) - 1)
+        .fetch_optional(self.connection())
+        .await
+        .map_err(unreadable("follow"))?;
         let done = sqlx::query(
             "INSERT INTO feed_entries (reader_id, saved_at, card_id, author_id)
              SELECT follows.follower_id, cards.saved_at, cards.id, cards.curator_id
              FROM cards
              JOIN follows ON follows.followee_id = cards.curator_id
-             WHERE cards.id = $1
+             WHERE cards.id = $1 AND follows.follower_id > $2
+               AND ($3::uuid IS NULL OR follows.follower_id <= $3)
              FOR KEY SHARE OF cards
              ON CONFLICT DO NOTHING",
         )
         .bind(entry.card.as_uuid())
+        .bind(chunk.start())
+        .bind(end)
         .execute(self.connection())
         .await
         .map_err(unavailable)?;
-        Ok(done.rows_affected())
+        Ok(FanOut {
+            added: done.rows_affected(),
+            end: end.map(CuratorId::from),
+        })
     }
 
     async fn backfill(

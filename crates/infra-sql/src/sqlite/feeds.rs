@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use domain::cards::CardId;
-use domain::curators::CuratorId;
-use domain::feeds::{FeedEntry, FeedItem, FeedReader, FeedRepository};
+use domain::curators::{CuratorId, FollowerChunk};
+use domain::feeds::{FanOut, FeedEntry, FeedItem, FeedReader, FeedRepository};
 use domain::{Page, PageRequest, StoreError};
 use sqlx::FromRow;
+use uuid::Uuid;
 
 use super::SqliteStore;
 use super::cards::CardRow;
@@ -37,20 +38,44 @@ impl TryFrom<FeedRow> for FeedItem {
 /// gone nothing is added, and the same card can't be in a feed at two times.
 #[async_trait]
 impl FeedRepository for SqliteUnitOfWork {
-    async fn fan_out(&mut self, entry: &FeedEntry) -> Result<u64, StoreError> {
+    async fn fan_out(
+        &mut self,
+        entry: &FeedEntry,
+        chunk: FollowerChunk,
+    ) -> Result<FanOut, StoreError> {
+        let end: Option<Uuid> = sqlx::query_scalar(
+            "SELECT follows.follower_id
+             FROM cards
+             JOIN follows ON follows.followee_id = cards.curator_id
+             WHERE cards.id = ?1 AND follows.follower_id > ?2
+             ORDER BY follows.follower_id
+             LIMIT 1 OFFSET ?3",
+        )
+        .bind(entry.card.as_uuid())
+        .bind(chunk.start())
+        .bind(i64::from(chunk.limit.get()) - 1)
+        .fetch_optional(self.connection())
+        .await
+        .map_err(unreadable("follow"))?;
         let done = sqlx::query(
             "INSERT INTO feed_entries (reader_id, saved_at, card_id, author_id)
              SELECT follows.follower_id, cards.saved_at, cards.id, cards.curator_id
              FROM cards
              JOIN follows ON follows.followee_id = cards.curator_id
-             WHERE cards.id = ?1
+             WHERE cards.id = ?1 AND follows.follower_id > ?2
+               AND (?3 IS NULL OR follows.follower_id <= ?3)
              ON CONFLICT DO NOTHING",
         )
         .bind(entry.card.as_uuid())
+        .bind(chunk.start())
+        .bind(end)
         .execute(self.connection())
         .await
         .map_err(unavailable)?;
-        Ok(done.rows_affected())
+        Ok(FanOut {
+            added: done.rows_affected(),
+            end: end.map(CuratorId::from),
+        })
     }
 
     async fn backfill(

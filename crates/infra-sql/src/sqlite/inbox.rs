@@ -28,4 +28,14 @@ impl Inbox for SqliteUnitOfWork {
         .map_err(unavailable)?;
         Ok(done.rows_affected() == 1)
     }
+
+    async fn forget(&mut self, handler: &str, event: EventId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM inbox WHERE handler = ?1 AND event_id = ?2")
+            .bind(handler)
+            .bind(event.as_uuid())
+            .execute(self.connection())
+            .await
+            .map_err(unavailable)?;
+        Ok(())
+    }
 }

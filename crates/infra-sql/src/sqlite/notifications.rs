@@ -59,9 +59,10 @@ impl TryFrom<NotificationRow> for NotificationView {
 
 #[async_trait]
 impl NotificationRepository for SqliteUnitOfWork {
-    async fn add(&mut self, notifications: &[Notification]) -> Result<(), StoreError> {
+    async fn add(&mut self, notifications: &[Notification]) -> Result<u64, StoreError> {
+        let mut added = 0;
         for notification in notifications {
-            sqlx::query(
+            let done = sqlx::query(
                 "INSERT INTO notifications
                      (id, recipient_id, kind, actor_id, card_id, event_id, occurred_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -77,8 +78,9 @@ impl NotificationRepository for SqliteUnitOfWork {
             .execute(self.connection())
             .await
             .map_err(unavailable)?;
+            added += done.rows_affected();
         }
-        Ok(())
+        Ok(added)
     }
 
     async fn mark_read(

@@ -1,7 +1,9 @@
 //! Several processes on one database, and a server that goes away.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use domain::curators::FollowerChunk;
 use domain::event::outbox::OutboxReader;
 use domain::{PageRequest, Store, StoreError};
 use infra_sql::PostgresStore;
@@ -117,7 +119,12 @@ async fn what_is_fanned_out_meanwhile_is_taken_back() {
     unit.commit().await.unwrap();
 
     let mut fan_out = store.begin().await.unwrap();
-    assert_eq!(fan_out.feeds().fan_out(&(&card).into()).await.unwrap(), 1);
+    let everybody = FollowerChunk {
+        after: None,
+        limit: NonZeroU32::MAX,
+    };
+    let fanned_out = fan_out.feeds().fan_out(&(&card).into(), everybody).await;
+    assert_eq!(fanned_out.unwrap().added, 1);
     let mut unit = store.begin().await.unwrap();
     assert!(unit.curators().unfollow(bob.id, ada.id).await.unwrap());
     unit.commit().await.unwrap();

@@ -3,7 +3,7 @@
 use domain::StoreError;
 use domain::curators::{Credentials, CuratorId, DisplayName, Follow};
 
-use super::{Adapter, commit, follow, nobodys_handle, register};
+use super::{Adapter, commit, follow, followers, nobodys_handle, register};
 use crate::builders::{self, NOW, at, password_hash, token_of};
 
 pub async fn finds_a_curator_by_id_and_by_handle(store: &dyn Adapter) {
@@ -167,11 +167,19 @@ pub async fn names_every_follower(store: &dyn Adapter) {
     follow(store, &cyd, &ada).await;
     follow(store, &ada, &bob).await;
 
-    let mut followers = commit(store, async |unit| unit.curators().followers(ada.id).await).await;
-    followers.sort();
+    let chunk = async |after, limit| {
+        commit(store, async |unit| {
+            let chunk = followers(after, limit);
+            unit.curators().followers(ada.id, chunk).await
+        })
+        .await
+    };
     let mut expected = [bob.id, cyd.id];
     expected.sort();
-    assert_eq!(followers, expected);
+    assert_eq!(chunk(None, 3).await, expected);
+    assert_eq!(chunk(None, 1).await, expected[..1]);
+    assert_eq!(chunk(Some(expected[0]), 1).await, expected[1..]);
+    assert_eq!(chunk(Some(expected[1]), 1).await, []);
 }
 
 pub async fn lists_the_newest_followee_first(store: &dyn Adapter) {

@@ -2,14 +2,21 @@
 
 use domain::cards::{Card, CardId};
 use domain::curators::Curator;
-use domain::feeds::{FeedEntry, FeedItem};
+use domain::feeds::{FanOut, FeedEntry, FeedItem};
 use domain::{PageRequest, StoreError};
 
-use super::{Adapter, cards_with_ties, commit, follow, newest_first, page_by_page, register, save};
+use super::{
+    Adapter, cards_with_ties, commit, follow, followers, newest_first, page_by_page, register, save,
+};
 use crate::builders::{at, card_with_note, saved_at};
 
 async fn fan_out(store: &dyn Adapter, card: &Card) -> u64 {
-    commit(store, async |unit| unit.feeds().fan_out(&card.into()).await).await
+    let fan_out = commit(store, async |unit| {
+        unit.feeds()
+            .fan_out(&card.into(), followers(None, 100))
+            .await
+    });
+    fan_out.await.added
 }
 
 async fn backfill(store: &dyn Adapter, reader: &Curator, cards: &[Card]) -> u64 {
@@ -70,6 +77,48 @@ pub async fn fans_out_to_the_followers_and_to_nobody_else(store: &dyn Adapter) {
     }
     for reader in [&ada, &dan] {
         assert_eq!(home(store, reader).await, []);
+    }
+}
+
+pub async fn fans_out_chunk_by_chunk(store: &dyn Adapter) {
+    let curators = register::<6>(store).await;
+    let ([ada], readers) = curators.split_at(1) else {
+        panic!("there is nobody");
+    };
+    for reader in readers {
+        follow(store, reader, ada).await;
+    }
+    let card = card_with_note(ada, "news");
+    save(store, std::slice::from_ref(&card)).await;
+    let mut ids: Vec<_> = readers.iter().map(|reader| reader.id).collect();
+    ids.sort();
+    let part = async |after| {
+        commit(store, async |unit| {
+            unit.feeds()
+                .fan_out(&(&card).into(), followers(after, 2))
+                .await
+        })
+        .await
+    };
+    let full = |added, end| FanOut {
+        added,
+        end: Some(end),
+    };
+    assert_eq!(part(None).await, full(2, ids[1]));
+    let reached = async |id| {
+        let page = store.feeds().home(id, PageRequest::default()).await;
+        !page.unwrap().rows.is_empty()
+    };
+    assert!(reached(ids[1]).await && !reached(ids[2]).await);
+    assert_eq!(part(None).await, full(0, ids[1]), "once more");
+    assert_eq!(part(Some(ids[1])).await, full(2, ids[3]));
+    let last = FanOut {
+        added: 1,
+        end: None,
+    };
+    assert_eq!(part(Some(ids[3])).await, last);
+    for id in ids {
+        assert!(reached(id).await);
     }
 }
 

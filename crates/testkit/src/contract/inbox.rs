@@ -32,6 +32,25 @@ pub async fn forgets_what_was_rolled_back(store: &dyn Adapter) {
     assert!(first_time(store, "feeds", event, NOW).await);
 }
 
+pub async fn forgets_what_it_is_told_to(store: &dyn Adapter) {
+    let event = EventId::generate(NOW);
+    assert!(first_time(store, "feeds", event, NOW).await);
+    assert!(first_time(store, "analytics", event, NOW).await);
+    let mut unit = store.begin().await.unwrap();
+    unit.inbox().forget("feeds", event).await.unwrap();
+    drop(unit);
+    assert!(
+        !first_time(store, "feeds", event, NOW).await,
+        "it was rolled back"
+    );
+    commit(store, async |unit| {
+        unit.inbox().forget("feeds", event).await
+    })
+    .await;
+    assert!(first_time(store, "feeds", event, NOW).await);
+    assert!(!first_time(store, "analytics", event, NOW).await);
+}
+
 pub async fn lets_one_of_two_at_once_be_the_first(store: &dyn Adapter) {
     let event = EventId::generate(NOW);
     // An adapter may refuse the second, or make it wait and answer `false`.

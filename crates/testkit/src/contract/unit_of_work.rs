@@ -5,7 +5,7 @@ use domain::curators::{ApiToken, Curator};
 use domain::notifications::Notification;
 use domain::{EventEnvelope, EventKind, PageRequest, Position, StoreError, UnitOfWork};
 
-use super::{Adapter, commit, pending, register, soon};
+use super::{Adapter, commit, followers, pending, register, soon};
 use crate::builders::{
     NOW, any_event, at, card_with_url, curator, follow, link, notification, password_hash, token_of,
 };
@@ -41,7 +41,9 @@ impl Everything {
             .follow(&follow(&self.reader, &self.author))
             .await?;
         unit.cards().add(&self.card).await?;
-        unit.feeds().fan_out(&(&self.card).into()).await?;
+        unit.feeds()
+            .fan_out(&(&self.card).into(), followers(None, 10))
+            .await?;
         unit.notifications()
             .add(std::slice::from_ref(&self.notification))
             .await?;
@@ -117,7 +119,10 @@ pub async fn sees_its_own_changes(store: &dyn Adapter) {
     let (author, card) = (everything.author.id, &everything.card);
     assert!(unit.curators().exists(author).await.unwrap());
     assert_eq!(
-        unit.curators().followers(author).await.unwrap(),
+        unit.curators()
+            .followers(author, followers(None, 10))
+            .await
+            .unwrap(),
         [everything.reader.id]
     );
     assert_eq!(

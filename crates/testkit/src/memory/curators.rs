@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use async_trait::async_trait;
 use domain::StoreError;
 use domain::curators::{
-    ApiToken, Credentials, Curator, CuratorId, CuratorReader, CuratorRepository, Follow, Handle,
-    PasswordHash, TokenHash, TokenId,
+    ApiToken, Credentials, Curator, CuratorId, CuratorReader, CuratorRepository, Follow,
+    FollowerChunk, Handle, PasswordHash, TokenHash, TokenId,
 };
 
 use super::MemoryStore;
@@ -71,10 +71,12 @@ impl CuratorRepository for MemoryUnitOfWork {
         Ok(self.state.follows.remove(&(follower, followee)).is_some())
     }
 
-    async fn followers(&mut self, followee: CuratorId) -> Result<Vec<CuratorId>, StoreError> {
-        let follows = self.state.follows.keys();
-        let theirs = follows.filter(|(_, followed)| *followed == followee);
-        Ok(theirs.map(|(follower, _)| *follower).collect())
+    async fn followers(
+        &mut self,
+        followee: CuratorId,
+        chunk: FollowerChunk,
+    ) -> Result<Vec<CuratorId>, StoreError> {
+        Ok(self.state.followers(followee, chunk))
     }
 }
 

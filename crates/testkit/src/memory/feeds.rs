@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use domain::cards::CardId;
-use domain::curators::CuratorId;
-use domain::feeds::{FeedEntry, FeedItem, FeedReader, FeedRepository};
+use domain::curators::{CuratorId, FollowerChunk};
+use domain::feeds::{FanOut, FeedEntry, FeedItem, FeedReader, FeedRepository};
 use domain::{Page, PageRequest, StoreError};
 
 use super::unit_of_work::MemoryUnitOfWork;
@@ -28,13 +28,19 @@ impl State {
 
 #[async_trait]
 impl FeedRepository for MemoryUnitOfWork {
-    async fn fan_out(&mut self, entry: &FeedEntry) -> Result<u64, StoreError> {
-        let everybody: Vec<CuratorId> = self.state.curators.keys().copied().collect();
+    async fn fan_out(
+        &mut self,
+        entry: &FeedEntry,
+        chunk: FollowerChunk,
+    ) -> Result<FanOut, StoreError> {
+        let author = self.state.cards.get(&entry.card).map(|card| card.curator);
+        let readers = author.map_or_else(Vec::new, |author| self.state.followers(author, chunk));
         let mut added = 0;
-        for reader in everybody {
-            added += u64::from(self.state.add_entry(reader, entry.card));
+        for reader in &readers {
+            added += u64::from(self.state.add_entry(*reader, entry.card));
         }
-        Ok(added)
+        let end = chunk.end(&readers);
+        Ok(FanOut { added, end })
     }
 
     async fn backfill(

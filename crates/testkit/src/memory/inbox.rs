@@ -19,4 +19,9 @@ impl Inbox for MemoryUnitOfWork {
         self.state.inbox.entry(pair).or_insert(now);
         Ok(is_new)
     }
+
+    async fn forget(&mut self, handler: &str, event: EventId) -> Result<(), StoreError> {
+        self.state.inbox.remove(&(handler.to_owned(), event));
+        Ok(())
+    }
 }

@@ -43,7 +43,8 @@ impl State {
 
 #[async_trait]
 impl NotificationRepository for MemoryUnitOfWork {
-    async fn add(&mut self, notifications: &[Notification]) -> Result<(), StoreError> {
+    async fn add(&mut self, notifications: &[Notification]) -> Result<u64, StoreError> {
+        let before = self.state.notifications.len();
         for notification in notifications {
             self.state.require_curator(notification.recipient)?;
             self.state.require_curator(notification.actor)?;
@@ -52,7 +53,7 @@ impl NotificationRepository for MemoryUnitOfWork {
                 .entry((notification.event, notification.recipient))
                 .or_insert_with(|| (notification.clone(), None));
         }
-        Ok(())
+        Ok((self.state.notifications.len() - before) as u64)
     }
 
     async fn mark_read(

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use application::events::handler::{EventHandler, HandlerError};
+use application::events::handler::{EventHandler, HandlerError, Progress};
 use async_trait::async_trait;
+use domain::curators::CuratorId;
 use domain::{EventEnvelope, EventKind, UnitOfWork, UnixMillis};
 use tokio::sync::Notify;
 
@@ -65,17 +66,22 @@ impl EventHandler for FakeHandler {
         self.kinds.contains(&kind)
     }
 
+    fn bears_repetition(&self) -> bool {
+        false
+    }
+
     async fn handle(
         &self,
         envelope: &EventEnvelope,
+        _after: Option<CuratorId>,
         work: &mut dyn UnitOfWork,
         now: UnixMillis,
-    ) -> Result<(), HandlerError> {
+    ) -> Result<Progress, HandlerError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         work.analytics().count(envelope.kind(), now).await?;
         let next = self.next.lock().unwrap().pop_front();
         match next.unwrap_or(Does::Succeed) {
-            Does::Succeed => Ok(()),
+            Does::Succeed => Ok(Progress::Done),
             Does::FailForNow => Err(HandlerError::Transient(self.name.into())),
             Does::FailForGood => Err(HandlerError::Permanent(self.name.into())),
             Does::Hang => {

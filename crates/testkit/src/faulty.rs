@@ -1,9 +1,8 @@
 //! Storage in memory that fails when it is told to, and counts what it commits.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use application::SharedStore;
 use async_trait::async_trait;
 use domain::analytics::{AnalyticsReader, AnalyticsRepository};
 use domain::cards::{CardReader, CardRepository};
@@ -13,29 +12,32 @@ use domain::event::outbox::Outbox;
 use domain::feeds::{FeedReader, FeedRepository};
 use domain::notifications::{NotificationReader, NotificationRepository};
 use domain::{Store, StoreError, UnitOfWork};
-use testkit::memory::MemoryStore;
+
+use crate::memory::MemoryStore;
 
 /// The fake, with faults in front of it. Clones share both.
 #[derive(Clone)]
-pub(crate) struct FaultyStore {
-    pub(crate) memory: MemoryStore,
+pub struct FaultyStore {
+    /// What is behind the faults.
+    pub memory: MemoryStore,
     faults: Arc<Mutex<Faults>>,
 }
 
 #[derive(Default)]
 struct Faults {
     begins: VecDeque<Option<StoreError>>,
-    commits: VecDeque<StoreError>,
+    all_begins: Option<fn() -> StoreError>,
+    commits: VecDeque<Option<StoreError>>,
     committed: u32,
 }
 
 /// Storage is away.
-pub(crate) fn unavailable() -> StoreError {
+pub fn unavailable() -> StoreError {
     StoreError::Unavailable("the cable is cut".into())
 }
 
 /// Storage holds what nobody can read.
-pub(crate) fn corrupt() -> StoreError {
+pub fn corrupt() -> StoreError {
     StoreError::Corrupt {
         what: "card",
         source: "it is torn".into(),
@@ -43,7 +45,8 @@ pub(crate) fn corrupt() -> StoreError {
 }
 
 impl FaultyStore {
-    pub(crate) fn new(memory: MemoryStore) -> Self {
+    /// Faults in front of this storage; none yet.
+    pub fn new(memory: MemoryStore) -> Self {
         Self {
             memory,
             faults: Arc::default(),
@@ -51,30 +54,59 @@ impl FaultyStore {
     }
 
     /// As use cases hold it.
-    pub(crate) fn shared(&self) -> SharedStore {
+    pub fn shared(&self) -> Arc<dyn Store> {
         Arc::new(self.clone())
     }
 
     /// The next units of work begin, or fail to, in this order; those after them begin.
-    pub(crate) fn next_begins(&self, begins: impl IntoIterator<Item = Option<StoreError>>) {
-        self.faults.lock().unwrap().begins.extend(begins);
+    pub fn next_begins(&self, begins: impl IntoIterator<Item = Option<StoreError>>) {
+        self.faults().begins.extend(begins);
+    }
+
+    /// From now on no unit of work begins.
+    pub fn never_begins(&self, error: fn() -> StoreError) {
+        self.faults().all_begins = Some(error);
+    }
+
+    /// From now on units of work begin again.
+    pub fn begins_again(&self) {
+        self.faults().all_begins = None;
     }
 
     /// The next commit fails and changes nothing.
-    pub(crate) fn fail_next_commit(&self) {
-        self.faults.lock().unwrap().commits.push_back(unavailable());
+    pub fn fail_next_commit(&self) {
+        self.faults().commits.push_back(Some(unavailable()));
+    }
+
+    /// The commit after so many more fails and changes nothing.
+    pub fn fail_commit_after(&self, good: usize) {
+        let mut faults = self.faults();
+        faults.commits.extend((0..good).map(|_| None));
+        faults.commits.push_back(Some(unavailable()));
     }
 
     /// How many units of work were committed.
-    pub(crate) fn committed(&self) -> u32 {
-        self.faults.lock().unwrap().committed
+    pub fn committed(&self) -> u32 {
+        self.faults().committed
     }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        lock(&self.faults)
+    }
+}
+
+fn lock(faults: &Mutex<Faults>) -> MutexGuard<'_, Faults> {
+    faults.lock().expect("nobody panics while holding it")
 }
 
 #[async_trait]
 impl Store for FaultyStore {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        let fault = self.faults.lock().unwrap().begins.pop_front().flatten();
+        let fault = {
+            let mut faults = self.faults();
+            let next = faults.begins.pop_front().flatten();
+            next.or_else(|| faults.all_begins.map(|error| error()))
+        };
         if let Some(error) = fault {
             return Err(error);
         }
@@ -145,12 +177,12 @@ impl UnitOfWork for FaultyUnitOfWork {
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        let fault = self.faults.lock().unwrap().commits.pop_front();
+        let fault = lock(&self.faults).commits.pop_front().flatten();
         if let Some(error) = fault {
             return Err(error);
         }
         self.work.commit().await?;
-        self.faults.lock().unwrap().committed += 1;
+        lock(&self.faults).committed += 1;
         Ok(())
     }
 }
