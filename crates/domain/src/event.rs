@@ -4,6 +4,7 @@
 //! `events.rs`, and a golden file of its JSON.
 
 pub mod cloud_event;
+pub mod dead_letter;
 pub mod inbox;
 pub mod outbox;
 pub mod publisher;

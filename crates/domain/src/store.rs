@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use crate::analytics::{AnalyticsReader, AnalyticsRepository};
 use crate::cards::{CardReader, CardRepository};
 use crate::curators::{CuratorReader, CuratorRepository};
+use crate::event::dead_letter::{DeadLetterReader, DeadLetterRepository};
 use crate::event::inbox::Inbox;
 use crate::event::outbox::Outbox;
 use crate::feeds::{FeedReader, FeedRepository};
@@ -56,6 +57,9 @@ pub trait Store: Send + Sync {
     /// Reads the counts.
     fn analytics(&self) -> &dyn AnalyticsReader;
 
+    /// Reads dead letters.
+    fn dead_letters(&self) -> &dyn DeadLetterReader;
+
     /// Whether storage answers; for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
 }
@@ -87,6 +91,9 @@ pub trait UnitOfWork: Send {
 
     /// The events whose effects this unit of work holds.
     fn inbox(&mut self) -> &mut dyn Inbox;
+
+    /// Jobs that failed for good.
+    fn dead_letters(&mut self) -> &mut dyn DeadLetterRepository;
 
     /// Makes everything take effect.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;

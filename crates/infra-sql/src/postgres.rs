@@ -6,6 +6,7 @@
 mod analytics;
 mod cards;
 mod curators;
+mod dead_letters;
 mod feeds;
 mod inbox;
 mod locks;
@@ -15,6 +16,7 @@ mod outbox;
 mod retention;
 mod schema;
 mod signals;
+mod text;
 mod unit_of_work;
 
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use async_trait::async_trait;
 use domain::analytics::AnalyticsReader;
 use domain::cards::CardReader;
 use domain::curators::CuratorReader;
+use domain::event::dead_letter::DeadLetterReader;
 use domain::feeds::FeedReader;
 use domain::notifications::NotificationReader;
 use domain::{Store, StoreError, UnitOfWork};
@@ -71,6 +74,10 @@ impl Store for PostgresStore {
     }
 
     fn analytics(&self) -> &dyn AnalyticsReader {
+        self
+    }
+
+    fn dead_letters(&self) -> &dyn DeadLetterReader {
         self
     }
 

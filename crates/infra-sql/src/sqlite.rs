@@ -6,6 +6,7 @@
 mod analytics;
 mod cards;
 mod curators;
+mod dead_letters;
 mod feeds;
 mod inbox;
 mod notifications;
@@ -22,6 +23,7 @@ use async_trait::async_trait;
 use domain::analytics::AnalyticsReader;
 use domain::cards::CardReader;
 use domain::curators::CuratorReader;
+use domain::event::dead_letter::DeadLetterReader;
 use domain::feeds::FeedReader;
 use domain::notifications::NotificationReader;
 use domain::{Store, StoreError, UnitOfWork};
@@ -76,6 +78,10 @@ impl Store for SqliteStore {
     }
 
     fn analytics(&self) -> &dyn AnalyticsReader {
+        self
+    }
+
+    fn dead_letters(&self) -> &dyn DeadLetterReader {
         self
     }
 

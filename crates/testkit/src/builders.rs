@@ -13,6 +13,7 @@ use domain::curators::{
     ApiToken, Curator, CuratorId, DisplayName, Follow, Handle, PasswordHash, TokenHash, TokenId,
     TokenName,
 };
+use domain::event::dead_letter::{FailedForGood, FailedWork, FailureClass};
 use domain::event::{CorrelationId, Origin};
 use domain::notifications::{Notification, NotificationId, NotificationKind};
 use domain::{DomainEvent, EventEnvelope, EventId, UnixMillis};
@@ -151,5 +152,24 @@ pub fn notification(recipient: &Curator, actor: &Curator) -> Notification {
         card: None,
         event: EventId::generate(NOW),
         occurred_at: NOW,
+    }
+}
+
+/// A handler that failed for good on an event.
+pub fn failed_for_good(handler: &str, event: &EventEnvelope) -> FailedForGood {
+    FailedForGood {
+        work: FailedWork {
+            queue: "feeds".to_owned(),
+            job: event.id.to_string(),
+            handler: handler.to_owned(),
+        },
+        event: Some(event.id),
+        kind: event.kind().to_string(),
+        payload: event.to_json(),
+        reason: "storage is unavailable".to_owned(),
+        class: FailureClass::Exhausted,
+        attempts: 3,
+        history: Vec::new(),
+        failed_at: NOW,
     }
 }

@@ -16,6 +16,7 @@
 pub mod analytics;
 pub mod cards;
 pub mod curators;
+pub mod dead_letters;
 pub mod feeds;
 pub mod inbox;
 pub mod notifications;
@@ -113,6 +114,20 @@ macro_rules! store_contract {
                 names_every_follower,
                 lists_the_newest_followee_first,
                 refuses_what_refers_to_nobody,
+            ]
+        );
+        $crate::contract!(
+            dead_letters,
+            $fresh,
+            [
+                keeps_a_failure_as_it_happened,
+                keeps_one_letter_for_what_failed,
+                keeps_nothing_that_was_rolled_back,
+                reconciles_what_is_missing_alone,
+                resolves_what_a_handler_has_done_after_all,
+                edits_a_dead_letter_and_keeps_how_it_was,
+                lists_what_the_filter_lets_through,
+                prunes_what_nothing_happened_to_for_long,
             ]
         );
         $crate::contract!(

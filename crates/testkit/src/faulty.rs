@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use domain::analytics::{AnalyticsReader, AnalyticsRepository};
 use domain::cards::{CardReader, CardRepository};
 use domain::curators::{CuratorReader, CuratorRepository};
+use domain::event::dead_letter::{DeadLetterReader, DeadLetterRepository};
 use domain::event::inbox::Inbox;
 use domain::event::outbox::Outbox;
 use domain::feeds::{FeedReader, FeedRepository};
@@ -136,6 +137,10 @@ impl Store for FaultyStore {
         self.memory.analytics()
     }
 
+    fn dead_letters(&self) -> &dyn DeadLetterReader {
+        self.memory.dead_letters()
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         self.memory.ping().await
     }
@@ -174,6 +179,10 @@ impl UnitOfWork for FaultyUnitOfWork {
 
     fn inbox(&mut self) -> &mut dyn Inbox {
         self.work.inbox()
+    }
+
+    fn dead_letters(&mut self) -> &mut dyn DeadLetterRepository {
+        self.work.dead_letters()
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@
 mod analytics;
 mod cards;
 mod curators;
+mod dead_letters;
 mod feeds;
 mod inbox;
 mod notifications;
@@ -22,6 +23,7 @@ use domain::cards::{Card, CardId, CardReader};
 use domain::curators::{
     ApiToken, Curator, CuratorId, CuratorReader, FollowerChunk, PasswordHash, TokenId,
 };
+use domain::event::dead_letter::{DeadLetter, DeadLetterReader, FailedWork};
 use domain::feeds::FeedReader;
 use domain::notifications::{Notification, NotificationReader};
 use domain::{
@@ -59,6 +61,7 @@ struct State {
     outbox: Vec<Recorded>,
     /// (handler, event), and when it was handled.
     inbox: BTreeMap<(String, EventId), UnixMillis>,
+    dead_letters: BTreeMap<FailedWork, DeadLetter>,
 }
 
 impl MemoryStore {
@@ -164,6 +167,10 @@ impl Store for MemoryStore {
     }
 
     fn analytics(&self) -> &dyn AnalyticsReader {
+        self
+    }
+
+    fn dead_letters(&self) -> &dyn DeadLetterReader {
         self
     }
 

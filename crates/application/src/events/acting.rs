@@ -53,6 +53,8 @@ pub(super) async fn act(
         let progress = handler.handle(envelope, after, work.as_mut(), now).await?;
         match progress {
             Progress::Done => {
+                let letters = work.dead_letters();
+                letters.resolve(handler.name(), envelope.id, now).await?;
                 work.commit().await?;
                 let is_first = admitted.is_first;
                 return Ok(Acted::Now { is_first });

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use application::events::dispatcher::Dispatcher;
 use application::events::handler::EventHandler;
@@ -90,6 +91,7 @@ async fn follower_list_larger_than_memory_chunk() {
     // One of them saved the page first, and so concerns the event twice.
     famous.app.save(&famous.followers[4], PAGE).await;
     famous.app.settle().await;
+    famous.app.clock.advance(Duration::from_secs(1));
     let event = famous.save().await;
 
     let before = famous.app.store.committed();

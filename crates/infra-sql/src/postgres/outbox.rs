@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::PostgresStore;
 use super::locks::Lock;
+use super::text::storable;
 use super::unit_of_work::PostgresUnitOfWork;
 use crate::failure::{unavailable, unreadable};
 
@@ -374,9 +375,4 @@ impl Claim for Claimed {
             debug!("A claim ended with its connection: {error}");
         }
     }
-}
-
-/// Postgres stores no text with a NUL in it, and a reason may quote one.
-fn storable(reason: &str) -> String {
-    reason.replace('\0', "\u{fffd}")
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use domain::analytics::AnalyticsRepository;
 use domain::cards::CardRepository;
 use domain::curators::CuratorRepository;
+use domain::event::dead_letter::DeadLetterRepository;
 use domain::event::inbox::Inbox;
 use domain::event::outbox::Outbox;
 use domain::feeds::FeedRepository;
@@ -62,6 +63,10 @@ impl UnitOfWork for MemoryUnitOfWork {
     }
 
     fn inbox(&mut self) -> &mut dyn Inbox {
+        self
+    }
+
+    fn dead_letters(&mut self) -> &mut dyn DeadLetterRepository {
         self
     }
 

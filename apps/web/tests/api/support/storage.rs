@@ -6,6 +6,7 @@ use domain::cards::CardReader;
 use domain::curators::{
     ApiToken, Credentials, Curator, CuratorId, CuratorReader, Handle, TokenHash,
 };
+use domain::event::dead_letter::DeadLetterReader;
 use domain::feeds::FeedReader;
 use domain::notifications::NotificationReader;
 use domain::{Store, StoreError, UnitOfWork};
@@ -74,6 +75,10 @@ impl Store for LostStore {
 
     fn analytics(&self) -> &dyn AnalyticsReader {
         self.store.analytics()
+    }
+
+    fn dead_letters(&self) -> &dyn DeadLetterReader {
+        self.store.dead_letters()
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -1,0 +1,257 @@
+//! Jobs that failed for good.
+
+use async_trait::async_trait;
+use domain::event::dead_letter::{
+    DeadLetter, DeadLetterFilter, DeadLetterId, DeadLetterReader, DeadLetterRepository,
+    FailedAttempt, FailedForGood, FailedWork, LetterState,
+};
+use domain::{EventId, Page, PageRequest, StoreError, UnixMillis};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::SqliteStore;
+use super::unit_of_work::SqliteUnitOfWork;
+use crate::failure::{corrupt, unavailable, unreadable};
+use crate::keyset;
+
+#[derive(FromRow)]
+struct LetterRow {
+    id: Uuid,
+    queue: String,
+    job_id: String,
+    handler: String,
+    event_id: Option<Uuid>,
+    kind: String,
+    payload: String,
+    original_payload: Option<String>,
+    reason: String,
+    class: String,
+    fingerprint: String,
+    attempts: u32,
+    history: String,
+    failed_at: i64,
+    state: String,
+    changed_at: i64,
+    revision: u32,
+}
+
+impl TryFrom<LetterRow> for DeadLetter {
+    type Error = StoreError;
+
+    fn try_from(row: LetterRow) -> Result<Self, Self::Error> {
+        Ok(Self {
+            id: row.id.into(),
+            failure: FailedForGood {
+                work: FailedWork {
+                    queue: row.queue,
+                    job: row.job_id,
+                    handler: row.handler,
+                },
+                event: row.event_id.map(EventId::from),
+                kind: row.kind,
+                payload: row.payload,
+                reason: row.reason,
+                class: row.class.parse().map_err(corrupt("dead letter"))?,
+                attempts: row.attempts,
+                history: FailedAttempt::list_from_json(&row.history)
+                    .map_err(corrupt("dead letter"))?,
+                failed_at: UnixMillis::new(row.failed_at),
+            },
+            fingerprint: row.fingerprint,
+            original_payload: row.original_payload,
+            state: row.state.parse().map_err(corrupt("dead letter"))?,
+            changed_at: UnixMillis::new(row.changed_at),
+            revision: row.revision,
+        })
+    }
+}
+
+#[async_trait]
+impl DeadLetterRepository for SqliteUnitOfWork {
+    async fn record(&mut self, failure: &FailedForGood) -> Result<DeadLetterId, StoreError> {
+        let id: Uuid = sqlx::query_scalar(
+            "INSERT INTO dead_letters
+                 (id, queue, job_id, handler, event_id, kind, payload, reason, class, fingerprint,
+                  attempts, history, failed_at, state, changed_at, revision)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'dead', ?13, 1)
+             ON CONFLICT (queue, job_id, handler) DO UPDATE SET
+                 event_id = excluded.event_id, kind = excluded.kind, payload = excluded.payload,
+                 original_payload = CASE WHEN dead_letters.payload = excluded.payload
+                     THEN dead_letters.original_payload END,
+                 reason = excluded.reason, class = excluded.class,
+                 fingerprint = excluded.fingerprint, attempts = excluded.attempts,
+                 history = excluded.history, failed_at = excluded.failed_at, state = 'dead',
+                 changed_at = excluded.changed_at, revision = dead_letters.revision + 1
+             RETURNING id",
+        )
+        .bind(DeadLetterId::generate(failure.failed_at).as_uuid())
+        .bind(&failure.work.queue)
+        .bind(&failure.work.job)
+        .bind(&failure.work.handler)
+        .bind(failure.event.map(EventId::as_uuid))
+        .bind(&failure.kind)
+        .bind(&failure.payload)
+        .bind(&failure.reason)
+        .bind(failure.class.as_str())
+        .bind(failure.fingerprint())
+        .bind(failure.attempts)
+        .bind(FailedAttempt::list_to_json(&failure.history))
+        .bind(failure.failed_at.as_i64())
+        .fetch_one(self.connection())
+        .await
+        .map_err(unavailable)?;
+        Ok(id.into())
+    }
+
+    async fn reconcile(&mut self, failure: &FailedForGood) -> Result<bool, StoreError> {
+        let is_known: bool = sqlx::query_scalar(
+            "SELECT EXISTS (
+                 SELECT 1 FROM dead_letters
+                 WHERE queue = ?1 AND job_id = ?2 AND handler = ?3
+                   AND NOT (state = 'redriven' AND changed_at <= ?4)
+             )",
+        )
+        .bind(&failure.work.queue)
+        .bind(&failure.work.job)
+        .bind(&failure.work.handler)
+        .bind(failure.failed_at.as_i64())
+        .fetch_one(self.connection())
+        .await
+        .map_err(unavailable)?;
+        if !is_known {
+            self.record(failure).await?;
+        }
+        Ok(!is_known)
+    }
+
+    async fn resolve(
+        &mut self,
+        handler: &str,
+        event: EventId,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE dead_letters
+             SET state = 'resolved', changed_at = ?3, revision = revision + 1
+             WHERE event_id = ?1 AND handler = ?2 AND state IN ('dead', 'redriven')",
+        )
+        .bind(event.as_uuid())
+        .bind(handler)
+        .bind(now.as_i64())
+        .execute(self.connection())
+        .await
+        .map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn edit(
+        &mut self,
+        letter: &DeadLetter,
+        payload: &str,
+        event: EventId,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE dead_letters
+             SET original_payload = coalesce(original_payload, payload), payload = ?3,
+                 event_id = ?4, changed_at = ?5, revision = revision + 1
+             WHERE id = ?1 AND revision = ?2 AND state = 'dead'",
+        )
+        .bind(letter.id.as_uuid())
+        .bind(letter.revision)
+        .bind(payload)
+        .bind(event.as_uuid())
+        .bind(now.as_i64())
+        .execute(self.connection())
+        .await
+        .map_err(unavailable)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn bring_to(
+        &mut self,
+        letter: &DeadLetter,
+        state: LetterState,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE dead_letters
+             SET state = ?3, changed_at = ?4, revision = revision + 1
+             WHERE id = ?1 AND revision = ?2",
+        )
+        .bind(letter.id.as_uuid())
+        .bind(letter.revision)
+        .bind(state.as_str())
+        .bind(now.as_i64())
+        .execute(self.connection())
+        .await
+        .map_err(unavailable)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn prune(&mut self, before: UnixMillis) -> Result<u64, StoreError> {
+        let done = sqlx::query("DELETE FROM dead_letters WHERE changed_at < ?1")
+            .bind(before.as_i64())
+            .execute(self.connection())
+            .await
+            .map_err(unavailable)?;
+        Ok(done.rows_affected())
+    }
+}
+
+#[async_trait]
+impl DeadLetterReader for SqliteStore {
+    async fn by_id(&self, id: DeadLetterId) -> Result<Option<DeadLetter>, StoreError> {
+        sqlx::query_as::<_, LetterRow>("SELECT * FROM dead_letters WHERE id = ?1")
+            .bind(id.as_uuid())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unreadable("dead letter"))?
+            .map(DeadLetter::try_from)
+            .transpose()
+    }
+
+    async fn list(
+        &self,
+        filter: &DeadLetterFilter,
+        page: PageRequest,
+    ) -> Result<Page<DeadLetter>, StoreError> {
+        let (at, id) = keyset::start(&page);
+        let letters = sqlx::query_as::<_, LetterRow>(
+            "SELECT * FROM dead_letters
+             WHERE (failed_at, id) < (?1, ?2)
+               AND (?4 IS NULL OR queue = ?4)
+               AND (?5 IS NULL OR handler = ?5)
+               AND (?6 IS NULL OR kind = ?6)
+               AND (?7 IS NULL OR class = ?7)
+               AND (?8 IS NULL OR fingerprint = ?8)
+               AND (?9 IS NULL OR state = ?9)
+               AND (?10 IS NULL OR failed_at >= ?10)
+               AND (?11 IS NULL OR failed_at < ?11)
+             ORDER BY failed_at DESC, id DESC
+             LIMIT ?3",
+        )
+        .bind(at)
+        .bind(id)
+        .bind(keyset::one_more(&page))
+        .bind(&filter.queue)
+        .bind(&filter.handler)
+        .bind(&filter.kind)
+        .bind(filter.class.map(|class| class.as_str()))
+        .bind(&filter.fingerprint)
+        .bind(filter.state.map(LetterState::as_str))
+        .bind(filter.from.map(UnixMillis::as_i64))
+        .bind(filter.until.map(UnixMillis::as_i64))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unreadable("dead letter"))?
+        .into_iter()
+        .map(DeadLetter::try_from)
+        .collect::<Result<_, _>>()?;
+        Ok(Page::from_one_more(
+            letters,
+            page.limit,
+            DeadLetter::position,
+        ))
+    }
+}
