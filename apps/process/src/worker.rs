@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use application::SharedStore;
+use application::dead_letters::DeadLetters;
 use application::events::dispatcher::Dispatcher;
 use application::handlers_of;
 use application::queues::{QueueName, QueueTable};
@@ -16,12 +17,12 @@ use infra_redis::consumer::EventProcessor;
 use infra_redis::engine::{
     self, Connection, ConnectionSettings, QueueId, RateLimit, Worker, WorkerHandle,
 };
+use infra_redis::reconciler::Reconciler;
 use telemetry::logs::{self, LogSettings};
 use telemetry::metrics::{JobMetrics, Metrics};
 use telemetry::ops::{Checks, OpsServer, OpsSettings};
 use telemetry::shutdown::Shutdown;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::observe::{self, EventCounts, QueueObserver};
@@ -58,6 +59,8 @@ pub struct WorkerProcessSettings {
     locks: LockSettings,
     #[command(flatten)]
     watchdog: WatchdogSettings,
+    #[command(flatten)]
+    dead_letters: DeadLetterSettings,
     #[command(flatten)]
     ops: OpsSettings,
     #[command(flatten)]
@@ -107,6 +110,20 @@ fn watchdog_limit(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// How long failures are remembered.
+#[derive(Debug, Clone, Args)]
+struct DeadLetterSettings {
+    /// How long a dead letter is kept after the last thing that happened to it
+    #[arg(long, env = "DEAD_LETTER_RETENTION", value_name = "DURATION", default_value = "720h", value_parser = duration)]
+    dead_letter_retention: Duration,
+}
+
+/// How often jobs are looked for that failed without a worker's saying so.
+const RECONCILE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long a look at them may take to end once the workers have stopped.
+const RECONCILER_GRACE: Duration = Duration::from_secs(3);
+
 /// The whole of a worker binary's `main`.
 pub fn main(process: WorkerProcess) -> ExitCode {
     let command = command(process);
@@ -147,13 +164,14 @@ async fn run(process: WorkerProcess, settings: WorkerProcessSettings) -> anyhow:
     let watched = lanes.iter().map(|lane| Arc::clone(&lane.observer));
     let watchdog = watch(settings.watchdog.watchdog, watched.collect())?;
     let mut workers = Vec::new();
-    let started = start(lanes, &valkey, &shutdown.token(), &mut workers).await;
+    let started = start(lanes, &valkey, &shutdown, &mut workers).await;
     if started.is_ok() {
         shutdown.token().cancelled().await;
     }
     // Those that did start may have jobs to hand back.
     stop(workers, settings.shutdown.shutdown_timeout).await;
     drop(watchdog);
+    shutdown.drain(RECONCILER_GRACE).await;
     database.close().await;
     started.context("VALKEY_URL")
 }
@@ -173,6 +191,7 @@ struct Lane {
     processor: EventProcessor,
     settings: engine::WorkerSettings,
     observer: Arc<QueueObserver>,
+    reconciler: Reconciler,
 }
 
 /// A worker and who watches it.
@@ -213,6 +232,8 @@ async fn compose(
             async move { connection.ping().await.map_err(|error| error.to_string()) }
         });
 
+    let letters = DeadLetters::new(Arc::clone(&store), Arc::clone(&clock));
+    let retention = settings.dead_letters.dead_letter_retention;
     let mut lanes = Vec::new();
     for queue in process.queues.iter().copied() {
         let observer = QueueObserver::new(queue, job_metrics.clone(), Arc::clone(&clock));
@@ -224,17 +245,19 @@ async fn compose(
                 std::future::ready(working.can_work())
             });
 
+        let reconciler = Reconciler::new(&connection, prefix, queue, letters.clone(), retention)?;
         let dispatcher =
             Dispatcher::new(Arc::clone(&store), Arc::clone(&clock), handlers_of(queue))
                 .observed_by(counts.clone());
         lanes.push(Lane {
             queue: QueueId::parse(prefix, queue.as_str())?,
-            processor: EventProcessor::new(dispatcher),
+            processor: EventProcessor::new(queue, dispatcher, letters.clone(), Arc::clone(&clock)),
             settings: engine::WorkerSettings {
                 observer: Some(Arc::clone(&observer) as Arc<dyn engine::WorkerObserver>),
                 ..worker_settings(process, settings, queue, &table)
             },
             observer,
+            reconciler,
         });
     }
     Ok(Composed {
@@ -258,10 +281,12 @@ fn watch(limit: Duration, watched: Vec<Arc<QueueObserver>>) -> anyhow::Result<Op
 async fn start(
     lanes: Vec<Lane>,
     valkey: &ConnectionSettings,
-    stop: &CancellationToken,
+    shutdown: &Shutdown,
     workers: &mut Vec<Watched>,
 ) -> Result<(), engine::EngineError> {
+    let stop = shutdown.token();
     for lane in lanes {
+        shutdown.spawn(lane.reconciler.run(RECONCILE_INTERVAL, shutdown.token()));
         let start = Worker::start_when_possible(valkey, lane.queue, lane.processor, lane.settings);
         // Dropping a start gives it up: nothing has been claimed by then.
         let Some(worker) = stop.run_until_cancelled(Box::pin(start)).await else {

@@ -9,7 +9,7 @@ pub mod relay;
 pub mod upkeep;
 
 /// An error and everything behind it, in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let sources = std::iter::successors(Some(error), |error| error.source());
     sources
         .map(ToString::to_string)

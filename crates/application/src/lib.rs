@@ -7,6 +7,7 @@
 pub mod analytics;
 pub mod cards;
 pub mod curators;
+pub mod dead_letters;
 pub mod events;
 pub mod feeds;
 pub mod notifications;

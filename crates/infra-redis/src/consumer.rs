@@ -1,32 +1,181 @@
 //! Performs the jobs that carry domain events.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use application::dead_letters::DeadLetters;
 use application::events::dispatcher::{DispatchError, Dispatcher};
-use domain::EventEnvelope;
+use application::queues::QueueName;
 use domain::event::cloud_event::DecodeError;
+use domain::event::dead_letter::{FailedAttempt, FailedForGood, FailedWork, FailureClass};
+use domain::{Clock, EventEnvelope};
 use tracing::{info, warn};
 
-use crate::engine::{Claimed, JobContext, JobError, Processor};
+use crate::engine::{Claimed, Failure, JobContext, JobError, Processor};
+use crate::history;
 use crate::publisher::EventJson;
 
-/// How long an event waits that a newer release wrote: a rolling deploy brings a worker that can
-/// read it.
+/// How long an event waits at least that a newer release wrote: a rolling deploy brings a worker
+/// that can read it.
 const NEWER_VERSION_WAIT: Duration = Duration::from_mins(1);
+
+/// How late a worker that can read an event may notice that it waits.
+const LONGEST_NEWER_VERSION_WAIT: Duration = Duration::from_hours(1);
 
 /// How long an event waits whose handlers can't begin, because storage is away. That costs it no
 /// attempt: an outage of any length fails no job.
 const STORAGE_WAIT: Duration = Duration::from_secs(1);
 
-/// Decodes a job's event and hands it to the handlers.
+/// When a job is tried again whose dead letter could not be kept.
+const LETTER_WAIT: Duration = Duration::from_secs(5);
+
+/// Decodes a job's event and hands it to the handlers. A job that fails for good is kept as a dead
+/// letter first.
 pub struct EventProcessor {
+    queue: QueueName,
     dispatcher: Dispatcher,
+    letters: DeadLetters,
+    clock: Arc<dyn Clock>,
+}
+
+/// The job at hand.
+struct Attempt<'a> {
+    job: &'a Claimed<EventJson>,
+    context: &'a JobContext,
 }
 
 impl EventProcessor {
-    /// A processor that hands events to this dispatcher.
-    pub fn new(dispatcher: Dispatcher) -> Self {
-        Self { dispatcher }
+    /// A processor of this queue's jobs that hands events to this dispatcher.
+    pub fn new(
+        queue: QueueName,
+        dispatcher: Dispatcher,
+        letters: DeadLetters,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            queue,
+            dispatcher,
+            letters,
+            clock,
+        }
+    }
+
+    async fn perform(&self, attempt: &Attempt<'_>) -> Result<(), JobError> {
+        let payload = attempt.job.data.get();
+        match EventEnvelope::from_json(payload) {
+            Ok(envelope) => match self.dispatcher.dispatch(&envelope).await {
+                Ok(()) => Ok(()),
+                Err(error) => Err(self.failed(attempt, &envelope, &error).await),
+            },
+            Err(error @ DecodeError::NewerVersion { .. }) => {
+                Err(self.parked(attempt, &error).await)
+            }
+            Err(error) => {
+                let failure = self.now(Failure::from(error.to_string()));
+                let class = FailureClass::Undecodable;
+                let letter = self.letter(attempt, "", None, class, &failure);
+                Err(self.buried(attempt, &[letter], failure).await)
+            }
+        }
+    }
+
+    /// Puts a job off that a newer release wrote, for as long as it has waited already.
+    async fn parked(&self, attempt: &Attempt<'_>, error: &DecodeError) -> JobError {
+        let Attempt { job, context } = attempt;
+        let now = u64::try_from(self.clock.now().as_i64()).unwrap_or(0);
+        let age = Duration::from_millis(now.saturating_sub(job.timestamp));
+        let wait = age.clamp(NEWER_VERSION_WAIT, LONGEST_NEWER_VERSION_WAIT);
+        let line = format!("Waits {wait:.0?} for a newer release: {error}");
+        info!(job.id = %job.id, "Event {} waits for a newer release: {error}", job.id);
+        // The line is for whoever looks at the job; without it, the job waits all the same.
+        if let Err(error) = context.log(&line).await {
+            warn!(job.id = %job.id, %error, "Why job {} waits could not be noted", job.id);
+        }
+        JobError::NotYet(wait)
+    }
+
+    /// What becomes of a job whose handlers failed.
+    async fn failed(
+        &self,
+        attempt: &Attempt<'_>,
+        envelope: &EventEnvelope,
+        error: &DispatchError,
+    ) -> JobError {
+        let cause: &(dyn std::error::Error + 'static) = error.first().error.cause();
+        if error.is_away() {
+            warn!("Events wait for storage, which is away: {cause}");
+            return JobError::NotYet(STORAGE_WAIT);
+        }
+        let failure = self.now(Failure::from(cause));
+        if error.can_be_mended() && attempt.job.attempt < attempt.context.attempts() {
+            return JobError::Transient(failure);
+        }
+        let letters: Vec<_> = error
+            .failures()
+            .iter()
+            .map(|failed| {
+                let class = if failed.error.can_be_mended() {
+                    FailureClass::Exhausted
+                } else {
+                    FailureClass::Permanent
+                };
+                let cause: &(dyn std::error::Error + 'static) = failed.error.cause();
+                let own = self.now(Failure::from(cause));
+                self.letter(attempt, failed.handler, Some(envelope), class, &own)
+            })
+            .collect();
+        self.buried(attempt, &letters, failure).await
+    }
+
+    /// Fails a job for good, after its letters are kept.
+    async fn buried(
+        &self,
+        attempt: &Attempt<'_>,
+        letters: &[FailedForGood],
+        failure: Failure,
+    ) -> JobError {
+        match self.letters.keep(letters).await {
+            Ok(()) => JobError::Permanent(failure),
+            Err(error) => {
+                let id = &attempt.job.id;
+                warn!(job.id = %id, %error, "Job {id} can't fail before its dead letter is kept");
+                JobError::NotYet(LETTER_WAIT)
+            }
+        }
+    }
+
+    fn letter(
+        &self,
+        attempt: &Attempt<'_>,
+        handler: &str,
+        envelope: Option<&EventEnvelope>,
+        class: FailureClass,
+        failure: &Failure,
+    ) -> FailedForGood {
+        let Attempt { job, context } = attempt;
+        let earlier = context.traces().iter().map(|trace| history::read(trace));
+        let last: FailedAttempt = history::read(&failure.trace);
+        FailedForGood {
+            work: FailedWork {
+                queue: self.queue.to_string(),
+                job: job.id.clone(),
+                handler: handler.to_owned(),
+            },
+            event: envelope.map(|envelope| envelope.id),
+            kind: job.name.clone(),
+            payload: job.data.get().to_owned(),
+            reason: failure.reason.clone(),
+            class,
+            attempts: job.attempt,
+            history: earlier.chain([last]).collect(),
+            failed_at: self.clock.now(),
+        }
+    }
+
+    /// A failure that happened now.
+    fn now(&self, mut failure: Failure) -> Failure {
+        failure.trace = history::written(&failure.trace, self.clock.now());
+        failure
     }
 }
 
@@ -35,31 +184,13 @@ impl Processor for EventProcessor {
     type Output = ();
 
     async fn process(&self, job: Claimed<EventJson>, context: &JobContext) -> Result<(), JobError> {
-        let envelope = EventEnvelope::from_json(job.data.get()).map_err(|error| {
-            if let DecodeError::NewerVersion { .. } = error {
-                info!(job.id = %job.id, "Event {} waits for a newer release: {error}", job.id);
-                return JobError::NotYet(NEWER_VERSION_WAIT);
-            }
-            JobError::permanent(error.to_string())
-        })?;
+        let attempt = Attempt { job: &job, context };
         tokio::select! {
             // Once the lock can't be proven, another worker may have the job: dropping the handler
             // rolls its transaction back.
             biased;
             () = context.cancelled() => Err(JobError::transient("the job was taken from this worker")),
-            handled = self.dispatcher.dispatch(&envelope) => handled.map_err(|error| to_job_error(&error)),
+            performed = self.perform(&attempt) => performed,
         }
-    }
-}
-
-fn to_job_error(error: &DispatchError) -> JobError {
-    let cause: &(dyn std::error::Error + 'static) = error.first().error.cause();
-    if error.is_away() {
-        warn!("Events wait for storage, which is away: {cause}");
-        JobError::NotYet(STORAGE_WAIT)
-    } else if error.can_be_mended() {
-        JobError::transient(cause)
-    } else {
-        JobError::permanent(cause)
     }
 }

@@ -196,14 +196,14 @@ pub(crate) fn job<'a>(
     Ok(NewJob {
         name: envelope.kind().as_str(),
         data: RawValue::from_string(envelope.to_json()).map_err(EngineError::Data)?,
-        options: options(JobId::parse(&envelope.id.to_string())?, settings),
+        options: options(Some(JobId::parse(&envelope.id.to_string())?), settings),
     })
 }
 
 /// What a job of a queue with these settings is added with.
-pub(crate) fn options(id: JobId, settings: &QueueSettings) -> JobOptions {
+pub(crate) fn options(id: Option<JobId>, settings: &QueueSettings) -> JobOptions {
     JobOptions {
-        id: Some(id),
+        id,
         attempts: settings.attempts.get(),
         backoff: Some(Backoff::exponential(settings.backoff)),
         priority: settings.priority,

@@ -5,12 +5,14 @@
 
 mod fingerprint;
 mod repository;
+mod road;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub use fingerprint::fingerprint;
 pub use repository::{DeadLetterFilter, DeadLetterReader, DeadLetterRepository};
+pub use road::{RedriveError, RedriveRoad};
 
 use super::EventId;
 use crate::id::uuid_id;

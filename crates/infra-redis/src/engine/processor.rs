@@ -149,6 +149,34 @@ impl JobContext {
         self.cancellation.is_cancelled()
     }
 
+    /// How often the job may be tried in all.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{Claimed, JobContext};
+    /// /// Whether nobody will try again.
+    /// fn is_last<T>(job: &Claimed<T>, context: &JobContext) -> bool {
+    ///     job.attempt >= context.attempts()
+    /// }
+    /// ```
+    pub fn attempts(&self) -> u32 {
+        let options = self.job.options.as_ref();
+        options.map_or(1, |options| options.attempts.max(1))
+    }
+
+    /// The traces of the attempts that failed before this one and are kept, oldest first.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::JobContext;
+    /// # fn example(context: &JobContext) {
+    /// if let Some(trace) = context.traces().last() {
+    ///     tracing::info!("the attempt before this one failed: {trace}");
+    /// }
+    /// # }
+    /// ```
+    pub fn traces(&self) -> &[String] {
+        &self.job.stack_traces
+    }
+
     /// Tells how far the job is, in any form that its readers understand.
     ///
     /// # Errors

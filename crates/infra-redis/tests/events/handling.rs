@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use application::events::dispatcher::Dispatcher;
 use application::events::handler::{EventHandler, HandlerError, Progress};
 use application::handlers_of;
 use application::queues::{QueueName, route};
@@ -13,18 +12,17 @@ use domain::curators::CuratorId;
 use domain::feeds::FeedReader;
 use domain::notifications::NotificationReader;
 use domain::{EventEnvelope, EventKind, PageRequest, StoreError, UnitOfWork, UnixMillis};
-use infra_redis::consumer::EventProcessor;
 use infra_redis::engine::{Reply, Worker, WorkerHandle};
 use serde_json::{Value, json};
 use testkit::builders::{
-    any_event, card_added, card_with_note, card_with_url, curator, envelope, follow, password_hash,
+    NOW, any_event, card_added, card_with_note, card_with_url, curator, envelope, follow,
+    password_hash,
 };
-use testkit::clock::FixedClock;
 use testkit::memory::MemoryStore;
 use testkit::program::eventually;
 use tokio::sync::Notify;
 
-use crate::installation::{Installation, as_value, id_of, quick};
+use crate::installation::{Installation, as_value, id_of, processor, quick};
 use crate::installation::{failing, sound};
 use testkit::faulty::{corrupt, unavailable};
 
@@ -81,9 +79,7 @@ async fn every_queue_is_worked_by_the_handlers_that_its_events_concern() {
     let event = envelope(card_added(&card));
     installation.publish(std::slice::from_ref(&event)).await;
     for queue in QueueName::ALL {
-        let clock = Arc::new(FixedClock::default());
-        let dispatcher = Dispatcher::new(Arc::clone(&store), clock, handlers_of(queue));
-        let processor = EventProcessor::new(dispatcher);
+        let processor = processor(queue, &store, &store, handlers_of(queue));
         let worker = Worker::start(
             &installation.settings,
             installation.id(queue),
@@ -222,8 +218,8 @@ async fn a_failure_that_may_pass_costs_attempts_and_no_effect() {
     assert!(elapsed >= Duration::from_millis(100 + 200), "{elapsed:?}");
     assert_eq!(job.return_value.as_deref(), Some("null"));
     let traces: Vec<String> = serde_json::from_str(&job.stack_traces.unwrap()).unwrap();
-    let trace = "Error: card is taken already";
-    assert_eq!(traces, [trace, trace]);
+    let trace = format!("Error: card is taken already\n    at {NOW}");
+    assert_eq!(traces, [trace.clone(), trace]);
     assert_eq!(counted(&memory).await, [(event.kind(), 1)]);
 }
 
@@ -235,7 +231,7 @@ async fn an_event_fails_when_its_attempts_are_used_up_or_none_can_help() {
         (corrupt, 1, "storage holds an unreadable card"),
     ] {
         let installation = Installation::set_to(attempts).await;
-        let (memory, store) = failing(2, error);
+        let (memory, store) = failing(expected, error);
         let event = any_event();
         let worker = installation.count_into(&store).await;
         installation.publish(std::slice::from_ref(&event)).await;
@@ -243,7 +239,7 @@ async fn an_event_fails_when_its_attempts_are_used_up_or_none_can_help() {
             .finished(QueueName::Analytics, &id_of(&event))
             .await;
         stop(worker).await;
-        assert_eq!(job.attempts_made, expected);
+        assert_eq!(job.attempts_made as usize, expected);
         assert_eq!(job.failed_reason.as_deref(), Some(reason));
         let counts = installation.queue(QueueName::Analytics).counts().await;
         assert_eq!(counts.unwrap().failed, 1, "and kept for the operator");

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use application::dead_letters::DeadLetters;
 use application::events::dispatcher::Dispatcher;
 use application::events::handler::EventHandler;
 use application::handlers_of;
 use application::queues::{QueueName, QueueTable};
-use domain::{EventEnvelope, EventPublisher, Store, StoreError};
+use domain::{Clock, EventEnvelope, EventPublisher, Store, StoreError};
 use infra_redis::consumer::EventProcessor;
 use infra_redis::engine::{
     Connection, ConnectionSettings, Job, JobOptions, Queue, QueueId, Reply, Worker, WorkerHandle,
@@ -24,8 +25,8 @@ use testkit::valkey::{shared_url, unique_prefix};
 /// An installation that no other test has: all queues, and a publisher to them.
 pub(crate) struct Installation {
     pub(crate) settings: ConnectionSettings,
-    connection: Connection,
-    prefix: String,
+    pub(crate) connection: Connection,
+    pub(crate) prefix: String,
     pub(crate) publisher: QueuePublisher,
 }
 
@@ -108,9 +109,7 @@ impl Installation {
         store: &Arc<dyn Store>,
         handlers: Vec<Arc<dyn EventHandler>>,
     ) -> WorkerHandle {
-        let clock = Arc::new(FixedClock::default());
-        let dispatcher = Dispatcher::new(Arc::clone(store), clock, handlers);
-        let processor = EventProcessor::new(dispatcher);
+        let processor = processor(QueueName::Analytics, store, store, handlers);
         let worker = Worker::start(
             &self.settings,
             self.id(QueueName::Analytics),
@@ -124,6 +123,19 @@ impl Installation {
     pub(crate) async fn count_into(&self, store: &Arc<dyn Store>) -> WorkerHandle {
         self.work(store, handlers_of(QueueName::Analytics)).await
     }
+}
+
+/// A processor whose handlers work on `store`, and that keeps dead letters in `letters`.
+pub(crate) fn processor(
+    queue: QueueName,
+    store: &Arc<dyn Store>,
+    letters: &Arc<dyn Store>,
+    handlers: Vec<Arc<dyn EventHandler>>,
+) -> EventProcessor {
+    let clock: Arc<dyn Clock> = Arc::new(FixedClock::default());
+    let dispatcher = Dispatcher::new(Arc::clone(store), Arc::clone(&clock), handlers);
+    let letters = DeadLetters::new(Arc::clone(letters), Arc::clone(&clock));
+    EventProcessor::new(queue, dispatcher, letters, clock)
 }
 
 /// Short locks and intervals, so that what waits for them is soon tested.

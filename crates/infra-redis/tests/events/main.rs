@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
+mod dead_letters;
 mod handling;
 mod installation;
 mod publishing;

@@ -1,0 +1,266 @@
+//! Jobs that fail for good, and how they come back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use application::dead_letters::{DeadLetters, Redrive};
+use application::queues::{QueueName, QueueTable};
+use domain::event::dead_letter::{DeadLetter, DeadLetterFilter, FailureClass, LetterState};
+use domain::{EventEnvelope, Store};
+use infra_redis::engine::JobOptions;
+use infra_redis::reconciler::Reconciler;
+use infra_redis::redriver::QueueRedriver;
+use serde_json::json;
+use testkit::builders::{NOW, any_event};
+use testkit::clock::FixedClock;
+use testkit::faulty::{FaultyStore, corrupt, unavailable};
+use testkit::memory::MemoryStore;
+use testkit::program::eventually;
+
+use crate::installation::{Installation, as_value, failing, id_of, processor, quick, sound};
+use application::handlers_of;
+use infra_redis::engine::Worker;
+
+const RETENTION: Duration = Duration::from_hours(24);
+
+pub(crate) fn letters_in(store: &Arc<dyn Store>) -> DeadLetters {
+    DeadLetters::new(Arc::clone(store), Arc::new(FixedClock::default()))
+}
+
+pub(crate) async fn all(store: &Arc<dyn Store>) -> Vec<DeadLetter> {
+    let letters = letters_in(store);
+    letters.select(&DeadLetterFilter::default()).await.unwrap()
+}
+
+fn redrive(installation: &Installation, store: &Arc<dyn Store>) -> Redrive {
+    let road = QueueRedriver::new(
+        &installation.connection,
+        &installation.prefix,
+        &QueueTable::default(),
+    );
+    Redrive::new(letters_in(store), Arc::new(road))
+}
+
+async fn send_all(installation: &Installation, store: &Arc<dyn Store>) {
+    let ids: Vec<_> = all(store).await.iter().map(|letter| letter.id).collect();
+    let report = redrive(installation, store)
+        .send(&ids, Duration::ZERO)
+        .await;
+    let report = report.unwrap();
+    assert_eq!((report.sent, report.refused), (ids, vec![]));
+}
+
+fn reconciler(installation: &Installation, store: &Arc<dyn Store>) -> Reconciler {
+    let (connection, prefix) = (&installation.connection, &installation.prefix);
+    let letters = letters_in(store);
+    Reconciler::new(connection, prefix, QueueName::Analytics, letters, RETENTION).unwrap()
+}
+
+/// A worker whose handlers fail so often, and whose letters go where nothing fails.
+async fn fail(installation: &Installation, event: &EventEnvelope, store: &FaultyStore) {
+    let letters: Arc<dyn Store> = Arc::new(store.memory.clone());
+    let handlers = handlers_of(QueueName::Analytics);
+    let processor = processor(QueueName::Analytics, &store.shared(), &letters, handlers);
+    let id = installation.id(QueueName::Analytics);
+    let worker = Worker::start(&installation.settings, id, processor, quick());
+    let worker = worker.await.unwrap();
+    installation.publish(std::slice::from_ref(event)).await;
+    installation
+        .finished(QueueName::Analytics, &id_of(event))
+        .await;
+    worker.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_job_that_failed_for_good_is_kept_with_its_history_and_comes_back_when_it_is_redriven() {
+    let settings = ["analytics.backoff=1ms", "analytics.attempts=2"];
+    let installation = Installation::set_to(&settings).await;
+    let faulty = FaultyStore::new(MemoryStore::new());
+    faulty.never_begins(unavailable);
+    let event = any_event();
+    fail(&installation, &event, &faulty).await;
+
+    let store: Arc<dyn Store> = Arc::new(faulty.memory.clone());
+    let letters = all(&store).await;
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    let failure = &letters[0].failure;
+    assert_eq!(failure.work.handler, "analytics.count");
+    assert_eq!(
+        (failure.class, failure.attempts),
+        (FailureClass::Exhausted, 2)
+    );
+    assert_eq!(failure.payload, event.to_json());
+    assert_eq!(failure.reason, "storage is unavailable");
+    let trace = "Error: storage is unavailable\n    caused by: the cable is cut";
+    let history: Vec<_> = failure.history.iter().map(|a| (a.at, &*a.trace)).collect();
+    assert_eq!(history, [(Some(NOW), trace), (Some(NOW), trace)]);
+
+    // Nothing more is found afterwards.
+    assert_eq!(reconciler(&installation, &store).look().await, Ok(0));
+
+    send_all(&installation, &store).await;
+    assert_eq!(all(&store).await[0].state, LetterState::Redriven);
+    // Once more changes nothing: the job waits.
+    send_all(&installation, &store).await;
+    let worker = installation.count_into(&store).await;
+    eventually("the letter to be resolved", || async {
+        (all(&store).await[0].state == LetterState::Resolved).then_some(())
+    })
+    .await;
+    worker.stop(Duration::from_secs(5)).await;
+    let counts = store.analytics().daily().await.unwrap();
+    assert_eq!(counts.len(), 1);
+    assert_eq!(counts[0].count, 1);
+}
+
+#[tokio::test]
+async fn a_job_does_not_fail_before_its_letter_is_kept() {
+    let installation = Installation::new().await;
+    // What the handler meets can't be mended, and the letter has nowhere to go.
+    let (memory, store) = failing(2, corrupt);
+    let event = any_event();
+    let worker = installation.count_into(&store).await;
+    installation.publish(std::slice::from_ref(&event)).await;
+    let queue = installation.queue(QueueName::Analytics);
+    eventually("the job to be put off", || async {
+        (queue.counts().await.ok()?.delayed == 1).then_some(())
+    })
+    .await;
+    let job = installation
+        .job(QueueName::Analytics, &event)
+        .await
+        .unwrap();
+    assert_eq!((job.attempts_made, job.failed_reason), (0, None));
+    // Storage is there again.
+    installation
+        .on("ZADD", "delayed", &["0", &id_of(&event)])
+        .await;
+    installation
+        .finished(QueueName::Analytics, &id_of(&event))
+        .await;
+    worker.stop(Duration::from_secs(5)).await;
+    let store: Arc<dyn Store> = Arc::new(memory);
+    assert_eq!(all(&store).await, []);
+}
+
+#[tokio::test]
+async fn unknown_event_type() {
+    let installation = Installation::new().await;
+    let (_, store) = sound();
+    let event = any_event();
+    let mut unknown = as_value(&event);
+    unknown["type"] = json!("CardTeleported");
+    let worker = installation.count_into(&store).await;
+    let id = installation.add(unknown.clone()).await;
+    let job = installation.finished(QueueName::Analytics, &id).await;
+    assert_eq!((job.attempts_made, job.attempts_started), (1, 1));
+    let letters = all(&store).await;
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    let failure = &letters[0].failure;
+    assert_eq!(failure.class, FailureClass::Undecodable);
+    assert_eq!(failure.reason, "unknown event type `CardTeleported`");
+    assert_eq!(failure.payload, unknown.to_string(), "as it is");
+    assert_eq!((&*failure.work.handler, failure.event), ("", None));
+
+    // Put right by hand, it has its effect.
+    let edited = letters_in(&store)
+        .edit(letters[0].id, &event.to_json())
+        .await;
+    assert_eq!(edited.unwrap().original_payload, Some(unknown.to_string()));
+    send_all(&installation, &store).await;
+    eventually("the event to be counted", || async {
+        let counts = store.analytics().daily().await.ok()?;
+        (counts.first()?.count == 1).then_some(())
+    })
+    .await;
+    worker.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn what_the_engine_failed_is_found_afterwards_once() {
+    let installation = Installation::new().await;
+    let (_, store) = sound();
+    let queue = installation.queue(QueueName::Analytics);
+    let (stalled, handled) = (any_event(), any_event());
+    let worker = installation.count_into(&store).await;
+    installation.publish(std::slice::from_ref(&handled)).await;
+    installation
+        .finished(QueueName::Analytics, &id_of(&handled))
+        .await;
+
+    // Data that isn't JSON never reaches the processor, and of a job that lost its worker too
+    // often only the reason is left.
+    queue.pause().await.unwrap();
+    let torn = queue
+        .add("Torn", &json!({}), &JobOptions::default())
+        .await
+        .unwrap();
+    installation.on("HSET", &torn, &["data", "{torn"]).await;
+    installation.publish(std::slice::from_ref(&stalled)).await;
+    let reason = "job stalled more than allowable limit";
+    installation
+        .on("HSET", &id_of(&stalled), &["defa", reason])
+        .await;
+    queue.resume().await.unwrap();
+    for id in [&torn, &id_of(&stalled)] {
+        installation.finished(QueueName::Analytics, id).await;
+    }
+    worker.stop(Duration::from_secs(5)).await;
+    assert_eq!(all(&store).await, []);
+
+    let mut first = reconciler(&installation, &store);
+    assert_eq!(first.look().await, Ok(2));
+    assert_eq!(first.look().await, Ok(0));
+    assert_eq!(reconciler(&installation, &store).look().await, Ok(0));
+    let mut found: Vec<_> = all(&store)
+        .await
+        .into_iter()
+        .map(|letter| letter.failure)
+        .map(|failure| (failure.class, failure.work.handler, failure.payload))
+        .collect();
+    found.sort();
+    let expected = [
+        (FailureClass::Undecodable, String::new(), "{torn".to_owned()),
+        (
+            FailureClass::Stalled,
+            "analytics.count".to_owned(),
+            stalled.to_json(),
+        ),
+    ];
+    assert_eq!(found, expected);
+
+    // What is not JSON can't be sent as it is.
+    let torn = all(&store)
+        .await
+        .into_iter()
+        .find(|l| l.failure.kind == "Torn");
+    let redrive = redrive(&installation, &store);
+    let report = redrive.send(&[torn.unwrap().id], Duration::ZERO).await;
+    let report = report.unwrap();
+    assert_eq!(report.sent, []);
+    assert!(
+        report.refused[0].1.contains("must be edited first"),
+        "{report:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_stalled_job_that_is_redriven_is_performed() {
+    let installation = Installation::new().await;
+    let (_, store) = sound();
+    let event = any_event();
+    installation.publish(std::slice::from_ref(&event)).await;
+    let reason = "job stalled more than allowable limit";
+    let id = id_of(&event);
+    installation.on("HSET", &id, &["defa", reason]).await;
+    let worker = installation.count_into(&store).await;
+    installation.finished(QueueName::Analytics, &id).await;
+    assert_eq!(reconciler(&installation, &store).look().await, Ok(1));
+    send_all(&installation, &store).await;
+    eventually("the letter to be resolved", || async {
+        (all(&store).await[0].state == LetterState::Resolved).then_some(())
+    })
+    .await;
+    worker.stop(Duration::from_secs(5)).await;
+    assert_eq!(store.analytics().daily().await.unwrap()[0].count, 1);
+}
