@@ -1,9 +1,11 @@
 //! How the values of options are written on a command line.
 
+use std::io::{self, Read};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use domain::UnixMillis;
+use anyhow::Context;
+use domain::{PageLimit, UnixMillis};
 use infra_redis::engine::{Backoff, JobId, JobState, Keep, QueueId, RateLimit};
 use process::settings::duration;
 use serde_json::value::RawValue;
@@ -24,6 +26,23 @@ pub(crate) enum Document {
     StandardInput,
     /// The argument itself.
     Here(Box<RawValue>),
+}
+
+impl Document {
+    /// The document's text, which is JSON.
+    pub(crate) fn read(self) -> anyhow::Result<Box<RawValue>> {
+        match self {
+            Self::Here(data) => Ok(data),
+            Self::StandardInput => {
+                let mut text = String::new();
+                io::stdin()
+                    .lock()
+                    .read_to_string(&mut text)
+                    .context("standard input can't be read")?;
+                json(&text).map_err(|error| anyhow::anyhow!("standard input {error}"))
+            }
+        }
+    }
 }
 
 /// Ends the program as it ends when its arguments can't be read.
@@ -142,6 +161,35 @@ pub(crate) fn moment(text: &str) -> Result<u64, String> {
     })
 }
 
+/// A moment, as RFC 3339 or in Unix milliseconds.
+pub(crate) fn instant(text: &str) -> Result<UnixMillis, String> {
+    let millis = moment(text)?;
+    Ok(UnixMillis::new(i64::try_from(millis).unwrap_or(i64::MAX)))
+}
+
+/// How many rows are shown.
+pub(crate) fn page_limit(text: &str) -> Result<PageLimit, String> {
+    let rows = text
+        .parse()
+        .map_err(|_| "expected a number from 1 to 100")?;
+    PageLimit::try_new(rows).map_err(|error| error.to_string())
+}
+
+/// `N/DURATION` or `N/s`: the time from one to the next.
+pub(crate) fn pace(text: &str) -> Result<Duration, String> {
+    let parsed = text.split_once('/').and_then(|(number, window)| {
+        let number: NonZeroU32 = number.parse().ok()?;
+        let window = match window {
+            "s" => Duration::from_secs(1),
+            "m" => Duration::from_mins(1),
+            "h" => Duration::from_hours(1),
+            _ => duration(window).ok().filter(|window| !window.is_zero())?,
+        };
+        Some(window / number.get())
+    });
+    parsed.ok_or_else(|| "expected a number and a time such as 10/s or 100/1m".to_owned())
+}
+
 /// `QUEUE:ID`.
 pub(crate) fn queue_and_id(text: &str) -> Result<(String, String), String> {
     let (queue, id) = text
@@ -219,6 +267,15 @@ mod tests {
         assert_eq!(moment("1970-01-01T00:00:01Z"), Ok(1000));
         assert_eq!(moment("17"), Ok(17));
         assert!(moment("soon").is_err());
+    }
+
+    #[test]
+    fn a_pace_is_the_time_between_two() {
+        assert_eq!(pace("10/s"), Ok(SECOND / 10));
+        assert_eq!(pace("120/1m"), Ok(SECOND / 2));
+        for wrong in ["", "10", "0/s", "1/0s", "s/10"] {
+            assert!(pace(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The subcommands.
 
+mod dead_letter;
 mod demo;
 mod doctor;
 mod events;
@@ -7,6 +8,7 @@ mod flow;
 mod job;
 mod migrate;
 mod queue;
+mod replay;
 mod scheduler;
 mod worker;
 
@@ -26,6 +28,8 @@ pub(crate) enum Command {
     Events(events::EventsCommand),
     Worker(worker::WorkerCommand),
     Doctor(doctor::Doctor),
+    DeadLetter(dead_letter::DeadLetterCommand),
+    Replay(replay::Replaying),
 }
 
 impl Command {
@@ -41,6 +45,8 @@ impl Command {
             Self::Events(command) => command.run().await,
             Self::Worker(command) => command.run().await,
             Self::Doctor(command) => command.run().await,
+            Self::DeadLetter(command) => command.run().await,
+            Self::Replay(command) => command.run().await,
         }
     }
 }

@@ -143,6 +143,13 @@ impl DatabaseSettings {
             .await
             .context("DATABASE_URL")
     }
+
+    /// Opens the database, whose schema must be one that this release can work with.
+    pub async fn open_ready(&self) -> anyhow::Result<Database> {
+        let database = self.open().await?;
+        database.check_schema().await.context("DATABASE_URL")?;
+        Ok(database)
+    }
 }
 
 impl ValkeySettings {

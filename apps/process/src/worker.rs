@@ -207,8 +207,7 @@ async fn compose(
 ) -> anyhow::Result<Composed> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let valkey = settings.valkey.connection()?;
-    let database = settings.database.open().await?;
-    database.check_schema().await.context("DATABASE_URL")?;
+    let database = settings.database.open_ready().await?;
     let store: SharedStore = database.store();
     let connection = Connection::open_or_wait(&valkey)
         .await

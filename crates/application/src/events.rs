@@ -6,6 +6,8 @@ pub mod handler;
 pub mod in_process;
 pub mod observer;
 pub mod relay;
+pub mod replay;
+pub mod shadow;
 pub mod upkeep;
 
 /// An error and everything behind it, in one line.

@@ -29,5 +29,22 @@ pub fn handlers_of(queue: QueueName) -> Vec<Arc<dyn EventHandler>> {
     }
 }
 
+/// The handler of this name; absent if there is none.
+pub fn handler_named(name: &str) -> Option<Arc<dyn EventHandler>> {
+    all_handlers().find(|handler| handler.name() == name)
+}
+
+/// The names of all handlers.
+pub fn handler_names() -> Vec<&'static str> {
+    let mut names: Vec<_> = all_handlers().map(|handler| handler.name()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn all_handlers() -> impl Iterator<Item = Arc<dyn EventHandler>> {
+    QueueName::ALL.into_iter().flat_map(handlers_of)
+}
+
 /// Shared storage, as every use case holds it.
 pub type SharedStore = Arc<dyn Store>;

@@ -3,6 +3,7 @@
 //! The table below is the whole list. A new event is one line here, a struct in its context's
 //! `events.rs`, and a golden file of its JSON.
 
+pub mod archive;
 pub mod cloud_event;
 pub mod dead_letter;
 pub mod inbox;

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use domain::event::archive::EventArchive;
 use domain::event::outbox::OutboxReader;
 use domain::event::retention::Retention;
 use domain::{Store, StoreError};
@@ -49,6 +50,14 @@ impl Database {
 
     /// The relay's side of the outbox.
     pub fn outbox(&self) -> Arc<dyn OutboxReader> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// Published events, to be replayed.
+    pub fn archive(&self) -> Arc<dyn EventArchive> {
         match self {
             Self::Sqlite(store) => Arc::new(store.clone()),
             Self::Postgres(store) => Arc::new(store.clone()),

@@ -4,6 +4,7 @@
 //! look, the statement locks what it looks at, or a constraint decides; each says so.
 
 mod analytics;
+mod archive;
 mod cards;
 mod curators;
 mod dead_letters;

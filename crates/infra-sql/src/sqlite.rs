@@ -4,6 +4,7 @@
 //! was committed when their statement started.
 
 mod analytics;
+mod archive;
 mod cards;
 mod curators;
 mod dead_letters;

@@ -14,6 +14,7 @@
 )]
 
 pub mod analytics;
+pub mod archive;
 pub mod cards;
 pub mod curators;
 pub mod dead_letters;
@@ -30,6 +31,7 @@ use std::time::Duration;
 
 use domain::cards::Card;
 use domain::curators::{Curator, CuratorId, FollowerChunk, Handle};
+use domain::event::archive::EventArchive;
 use domain::event::outbox::OutboxReader;
 use domain::event::retention::Retention;
 use domain::{
@@ -39,10 +41,11 @@ use domain::{
 
 use crate::builders;
 
-/// An adapter under test: a store, the relay's side of its outbox, and what forgets.
-pub trait Adapter: Store + OutboxReader + Retention {}
+/// An adapter under test: a store, the relay's side of its outbox, what was published, and what
+/// forgets.
+pub trait Adapter: Store + OutboxReader + EventArchive + Retention {}
 
-impl<T: Store + OutboxReader + Retention> Adapter for T {}
+impl<T: Store + OutboxReader + EventArchive + Retention> Adapter for T {}
 
 /// Turns a list of clauses into named tests for one adapter.
 ///
@@ -75,6 +78,14 @@ macro_rules! store_contract {
                 counts_on_the_utc_day,
                 lists_the_oldest_day_first,
                 loses_no_count_when_many_count_at_once,
+            ]
+        );
+        $crate::contract!(
+            archive,
+            $fresh,
+            [
+                gives_what_was_published_in_order,
+                gives_what_the_filter_lets_through,
             ]
         );
         $crate::contract!(

@@ -5,6 +5,7 @@
 //! work is open.
 
 mod analytics;
+mod archive;
 mod cards;
 mod curators;
 mod dead_letters;
@@ -73,6 +74,11 @@ impl MemoryStore {
     /// Every event that was ever recorded, published or not, in order.
     pub fn events(&self) -> Vec<EventEnvelope> {
         self.read(|state| state.outbox.iter().map(Recorded::envelope).collect())
+    }
+
+    /// Empties all feeds, as a fault of the past would have.
+    pub async fn lose_feeds(&self) {
+        self.change(|state| state.feeds.clear()).await;
     }
 
     /// How many entries all feeds hold, those of removed cards among them.

@@ -16,6 +16,7 @@ mod notifications;
 mod registering;
 mod relay;
 mod relay_refusals;
+mod replay;
 mod routing;
 mod tokens;
 mod upkeep;

@@ -40,7 +40,7 @@ impl Recorded {
         self.envelope.clone()
     }
 
-    fn is_published(&self) -> bool {
+    pub(super) fn is_published(&self) -> bool {
         matches!(self.state, RecordedState::Published(_))
     }
 

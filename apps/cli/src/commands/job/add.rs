@@ -1,14 +1,10 @@
 //! `bellwether job add`.
 
-use std::io::{self, Read};
-
-use anyhow::Context;
 use clap::Args;
 use serde_json::json;
-use serde_json::value::RawValue;
 
 use super::options::{PlaceOptions, WorkOptions};
-use crate::arguments::{Document, document, json, queue_name};
+use crate::arguments::{Document, document, queue_name};
 use crate::server::Server;
 
 /// Adds a job
@@ -36,24 +32,10 @@ impl Add {
     pub(super) async fn run(self: Box<Self>, server: &Server) -> anyhow::Result<()> {
         let options = self.work.to_options()?;
         let options = self.place.add_to(options, server)?;
-        let data = read(self.data)?;
+        let data = self.data.read()?;
         let queue = server.queue(&self.queue).await?;
         let id = queue.add(&self.name, &data, &options).await?;
         let answer = json!({"queue": self.queue, "id": id, "name": self.name});
         server.show(&answer, |_| format!("Added job {id} to {}", self.queue))
-    }
-}
-
-fn read(document: Document) -> anyhow::Result<Box<RawValue>> {
-    match document {
-        Document::Here(data) => Ok(data),
-        Document::StandardInput => {
-            let mut text = String::new();
-            io::stdin()
-                .lock()
-                .read_to_string(&mut text)
-                .context("standard input can't be read")?;
-            json(&text).map_err(|error| anyhow::anyhow!("standard input {error}"))
-        }
     }
 }

@@ -1,0 +1,54 @@
+//! Published events, to be replayed.
+
+use async_trait::async_trait;
+use domain::event::archive::{ArchiveFilter, Archived, EventArchive};
+use domain::{EventEnvelope, EventKind, StoreError, UnixMillis};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use crate::failure::unreadable;
+
+#[derive(FromRow)]
+struct ArchivedRow {
+    seq: i64,
+    event_id: Uuid,
+    envelope: String,
+}
+
+#[async_trait]
+impl EventArchive for PostgresStore {
+    async fn published(
+        &self,
+        filter: &ArchiveFilter,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Archived>, StoreError> {
+        let rows: Vec<ArchivedRow> = sqlx::query_as(
+            "SELECT seq, event_id, envelope
+             FROM outbox
+             WHERE seq > $1 AND published_at IS NOT NULL
+               AND ($3::bigint IS NULL OR recorded_at >= $3)
+               AND ($4::bigint IS NULL OR recorded_at < $4)
+               AND ($5::text IS NULL OR kind = $5)
+               AND ($6::uuid IS NULL OR subject = $6)
+             ORDER BY seq
+             LIMIT $2",
+        )
+        .bind(after)
+        .bind(i64::from(limit))
+        .bind(filter.from.map(UnixMillis::as_i64))
+        .bind(filter.until.map(UnixMillis::as_i64))
+        .bind(filter.kind.map(EventKind::as_str))
+        .bind(filter.subject)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unreadable("outbox"))?;
+        let archived = rows.into_iter().map(|row| Archived {
+            place: row.seq,
+            id: row.event_id.into(),
+            envelope: EventEnvelope::from_json(&row.envelope).map_err(|error| error.to_string()),
+        });
+        Ok(archived.collect())
+    }
+}
