@@ -9,8 +9,16 @@ use std::path::PathBuf;
 use domain::event::cloud_event::DecodeError;
 use domain::{EventEnvelope, EventKind};
 
+/// The release whose golden files stand in `releases`, as they were when it was made.
+const PREVIOUS_RELEASE: &str = "0.1.0";
+
 fn golden_files() -> Vec<(String, String)> {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    files_in("golden")
+}
+
+fn files_in(dir: &str) -> Vec<(String, String)> {
+    let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let dir = tests.join(dir);
     let mut files: Vec<_> = fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -47,6 +55,23 @@ fn golden_files_of_todays_version_are_written_as_they_are_read() {
         if json(&text)["dataversion"] == envelope.kind().version() {
             assert_eq!(json(&envelope.to_json()), json(&text), "{name}");
         }
+    }
+}
+
+#[test]
+fn what_the_previous_release_wrote_is_read_and_means_the_same() {
+    let files = files_in(&format!("releases/{PREVIOUS_RELEASE}"));
+    assert!(!files.is_empty());
+    let golden = golden_files();
+    for (name, text) in files {
+        let theirs = EventEnvelope::from_json(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        // The file of that version is still there and unchanged.
+        let kept = golden.iter().find(|(golden, _)| *golden == name);
+        let (_, kept) = kept.unwrap_or_else(|| panic!("golden file {name}.json is gone"));
+        assert_eq!(json(kept), json(&text), "{name}");
+        // What this release writes of it, it reads as the same.
+        let ours = EventEnvelope::from_json(&theirs.to_json());
+        assert_eq!(ours.unwrap(), theirs, "{name}");
     }
 }
 

@@ -43,7 +43,16 @@ const EDGES: &[(&str, &[&str])] = &[
     ("notification-worker", &["application", "process"]),
     ("feed-worker", &["application", "process"]),
     ("analytics-worker", &["application", "process"]),
-    ("cli", &["domain", "infra-redis", "process", "telemetry"]),
+    (
+        "cli",
+        &[
+            "application",
+            "domain",
+            "infra-redis",
+            "process",
+            "telemetry",
+        ],
+    ),
 ];
 
 /// Crates that reach outside the process, or run what does. None may be below the domain.

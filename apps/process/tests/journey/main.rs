@@ -5,7 +5,9 @@
 
 mod arriving;
 mod bad_input;
+mod dead_letters;
 mod dying;
+mod losses;
 mod postgres;
 mod starting_and_stopping;
 mod stuck;

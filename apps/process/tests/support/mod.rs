@@ -9,7 +9,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::port::free_port;
-use testkit::program::{Program, eventually};
+use testkit::program::{Program, binary, eventually};
 
 /// The web process, the workers that were started, and a client of the API.
 pub(crate) struct System {
@@ -19,6 +19,8 @@ pub(crate) struct System {
     pub(crate) prefix: String,
     pub(crate) web: Program,
     pub(crate) api_port: u16,
+    web_args: Vec<String>,
+    web_ops_port: u16,
     http: reqwest::Client,
 }
 
@@ -59,6 +61,7 @@ impl System {
         args.extend(["--database-url", database, "--valkey-url", valkey_url]);
         args.extend(["--valkey-prefix", &prefix]);
         args.extend(extra);
+        let web_args = args.iter().map(ToString::to_string).collect();
         let mut web = Program::start("web", dir.path(), &args).unwrap();
         web.until_ready(ops_port, "/readyz").await.unwrap();
         Self {
@@ -69,7 +72,35 @@ impl System {
             prefix,
             web,
             api_port,
+            web_args,
+            web_ops_port: ops_port,
         }
+    }
+
+    /// Starts the web process anew, as it was, after it was killed.
+    pub(crate) async fn start_web_again(&mut self) {
+        let args: Vec<_> = self.web_args.iter().map(String::as_str).collect();
+        self.web = Program::start("web", self.dir.path(), &args).unwrap();
+        self.web
+            .until_ready(self.web_ops_port, "/readyz")
+            .await
+            .unwrap();
+    }
+
+    /// What `bellwether` answers as JSON, told where the database and the queues are.
+    pub(crate) async fn bellwether(&self, args: &[&str]) -> Value {
+        let database = database_url(self.dir.path());
+        let output = tokio::process::Command::new(binary("bellwether").unwrap())
+            .args(args)
+            .arg("--json")
+            .env("DATABASE_URL", database)
+            .env("VALKEY_URL", &self.valkey_url)
+            .env("VALKEY_PREFIX", &self.prefix)
+            .output()
+            .await
+            .unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 
     /// Starts a worker process and waits until it is ready.

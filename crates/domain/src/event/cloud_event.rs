@@ -4,11 +4,14 @@
 //! `dataversion`, `correlationid`, `causationid` and `traceparent` are extensions. Integers beyond
 //! 2^53 never occur, so JavaScript readers lose nothing.
 
+mod upcast;
+
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::upcast::{UPCASTERS, Upcaster, bring_up};
 use super::{CorrelationId, DomainEvent, EventEnvelope, EventId, EventKind, Origin};
 use crate::time::UnixMillis;
 
@@ -84,6 +87,14 @@ impl EventEnvelope {
 
     /// Reads a CloudEvents JSON object, bringing older data up to today's version.
     pub fn from_json(json: &str) -> Result<Self, DecodeError> {
+        Self::read(json, UPCASTERS, EventKind::version)
+    }
+
+    fn read(
+        json: &str,
+        upcasters: &[Upcaster],
+        known: impl Fn(EventKind) -> u32,
+    ) -> Result<Self, DecodeError> {
         let cloud_event: CloudEvent<'_> =
             serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json))
                 .map_err(|error| malformed("", &error))?;
@@ -100,7 +111,13 @@ impl EventEnvelope {
             .kind
             .parse()
             .map_err(|_| DecodeError::UnknownKind(cloud_event.kind.to_string()))?;
-        let known = kind.version();
+        let known = known(kind);
+        if cloud_event.dataversion == 0 {
+            return Err(DecodeError::Malformed {
+                at: "dataversion".to_owned(),
+                reason: "expected a number from 1, found 0".to_owned(),
+            });
+        }
         if cloud_event.dataversion > known {
             return Err(DecodeError::NewerVersion {
                 kind,
@@ -108,7 +125,8 @@ impl EventEnvelope {
                 known,
             });
         }
-        let data = upcast(kind, cloud_event.dataversion, cloud_event.data);
+        let version = cloud_event.dataversion;
+        let data = bring_up(upcasters, kind, version, cloud_event.data);
         let event =
             DomainEvent::from_data(kind, data).map_err(|error| malformed("data.", &error))?;
         Ok(Self {
@@ -128,15 +146,69 @@ fn source(kind: EventKind) -> String {
     format!("/bellwether/{}", kind.context())
 }
 
-/// Brings data of an older version up to today's. Every kind is at its first version, so there is
-/// nothing to change yet; a kind that moves on gets an arm here and keeps its golden files.
-fn upcast(_kind: EventKind, _version: u32, data: Value) -> Value {
-    data
-}
-
 fn malformed(within: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> DecodeError {
     DecodeError::Malformed {
         at: format!("{within}{}", error.path()),
         reason: error.inner().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const FOLLOWED: &str = include_str!("../../tests/golden/CuratorFollowed.v1.json");
+
+    /// What two releases might have changed: a name, and then where both stand.
+    const UPCASTERS: &[Upcaster] = &[
+        Upcaster {
+            kind: EventKind::CuratorFollowed,
+            from: 2,
+            bring_up: |data| json!({"followerId": data["who"][0], "followeeId": data["who"][1]}),
+        },
+        Upcaster {
+            kind: EventKind::CuratorFollowed,
+            from: 1,
+            bring_up: |data| json!({"who": [data["follower"], data["followee"]]}),
+        },
+    ];
+
+    fn written(version: u32, data: &Value) -> String {
+        let mut event: Value = serde_json::from_str(FOLLOWED).unwrap();
+        event["dataversion"] = version.into();
+        event["data"] = data.clone();
+        event.to_string()
+    }
+
+    fn read(version: u32, data: &Value) -> Result<EventEnvelope, DecodeError> {
+        EventEnvelope::read(&written(version, data), UPCASTERS, |_| 3)
+    }
+
+    #[test]
+    fn old_payload_version() {
+        let today: Value = serde_json::from_str(FOLLOWED).unwrap();
+        let (who, whom) = (&today["data"]["followerId"], &today["data"]["followeeId"]);
+        let expected = EventEnvelope::from_json(FOLLOWED).unwrap();
+        for (version, data) in [
+            (1, json!({"follower": who, "followee": whom})),
+            (2, json!({"who": [who, whom]})),
+            (3, today["data"].clone()),
+        ] {
+            assert_eq!(read(version, &data).unwrap(), expected, "version {version}");
+        }
+        // What is wrong with old data is told in the words of today's.
+        let error = read(1, &json!({"follower": 7, "followee": whom})).unwrap_err();
+        assert!(
+            error.to_string().contains("at `data.followerId`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn there_is_no_version_before_the_first() {
+        let error = read(0, &json!({})).unwrap_err();
+        assert!(error.to_string().contains("at `dataversion`"), "{error}");
     }
 }

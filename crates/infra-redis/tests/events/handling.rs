@@ -1,17 +1,13 @@
 //! From the queues to the handlers.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use application::events::handler::{EventHandler, HandlerError, Progress};
 use application::handlers_of;
 use application::queues::{QueueName, route};
-use async_trait::async_trait;
 use domain::analytics::{AnalyticsReader, DailyCount};
-use domain::curators::CuratorId;
 use domain::feeds::FeedReader;
 use domain::notifications::NotificationReader;
-use domain::{EventEnvelope, EventKind, PageRequest, StoreError, UnitOfWork, UnixMillis};
+use domain::{EventKind, PageRequest, StoreError};
 use infra_redis::engine::{Reply, Worker, WorkerHandle};
 use serde_json::{Value, json};
 use testkit::builders::{
@@ -20,7 +16,6 @@ use testkit::builders::{
 };
 use testkit::memory::MemoryStore;
 use testkit::program::eventually;
-use tokio::sync::Notify;
 
 use crate::installation::{Installation, as_value, id_of, processor, quick};
 use crate::installation::{failing, sound};
@@ -249,81 +244,4 @@ async fn an_event_fails_when_its_attempts_are_used_up_or_none_can_help() {
 
 fn conflict() -> StoreError {
     StoreError::Conflict("card")
-}
-
-/// Changes something, and then never ends; tells when it was started and when it was dropped.
-#[derive(Default)]
-struct NeverEnds {
-    started: Arc<Notify>,
-    dropped: Arc<Notify>,
-}
-
-struct TellsOfItsEnd(Arc<Notify>);
-
-impl Drop for TellsOfItsEnd {
-    fn drop(&mut self) {
-        self.0.notify_one();
-    }
-}
-
-#[async_trait]
-impl EventHandler for NeverEnds {
-    fn name(&self) -> &'static str {
-        "analytics.count"
-    }
-
-    fn reacts_to(&self, _kind: EventKind) -> bool {
-        true
-    }
-
-    fn bears_repetition(&self) -> bool {
-        false
-    }
-
-    async fn handle(
-        &self,
-        envelope: &EventEnvelope,
-        _after: Option<CuratorId>,
-        work: &mut dyn UnitOfWork,
-        now: UnixMillis,
-    ) -> Result<Progress, HandlerError> {
-        let _told = TellsOfItsEnd(Arc::clone(&self.dropped));
-        work.analytics().count(envelope.kind(), now).await?;
-        self.started.notify_one();
-        std::future::pending().await
-    }
-}
-
-#[tokio::test]
-async fn a_worker_that_lost_its_job_leaves_nothing_of_what_it_did() {
-    let installation = Installation::new().await;
-    let (memory, store) = sound();
-    let event = any_event();
-    let handler = NeverEnds::default();
-    let (started, dropped) = (Arc::clone(&handler.started), Arc::clone(&handler.dropped));
-    let worker = installation.work(&store, vec![Arc::new(handler)]).await;
-    installation.publish(std::slice::from_ref(&event)).await;
-    let soon = Duration::from_secs(30);
-    tokio::time::timeout(soon, started.notified())
-        .await
-        .unwrap();
-
-    let lock = format!("{}:lock", event.id);
-    installation
-        .on("SET", &lock, &["somebody-else", "PX", "60000"])
-        .await;
-    tokio::time::timeout(soon, dropped.notified())
-        .await
-        .unwrap();
-    stop(worker).await;
-    assert_eq!(counted(&memory).await, []);
-
-    // Whoever has it now can do all of it.
-    installation.on("DEL", &lock, &[]).await;
-    let worker = installation.count_into(&store).await;
-    installation
-        .finished(QueueName::Analytics, &id_of(&event))
-        .await;
-    stop(worker).await;
-    assert_eq!(counted(&memory).await, [(event.kind(), 1)]);
 }

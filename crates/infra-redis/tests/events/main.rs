@@ -5,4 +5,5 @@
 mod dead_letters;
 mod handling;
 mod installation;
+mod losses;
 mod publishing;
