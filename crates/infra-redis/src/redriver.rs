@@ -95,9 +95,8 @@ impl RedriveRoad for QueueRedriver {
             ))
         })?;
         match self.put_back(name, letter, data).await {
-            Ok(()) => Ok(()),
-            // Somebody else was faster, so it is on its way.
-            Err(EngineError::Script(ScriptError::NotInState { .. })) => Ok(()),
+            // Where it is not in that state any more, somebody else was faster, and it is on its way.
+            Ok(()) | Err(EngineError::Script(ScriptError::NotInState { .. })) => Ok(()),
             Err(
                 error @ (EngineError::Option(_) | EngineError::Data(_) | EngineError::Script(_)),
             ) => Err(refused(error.to_string())),

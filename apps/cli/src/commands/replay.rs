@@ -27,7 +27,7 @@ pub(crate) struct Replaying {
     #[command(flatten)]
     database: DatabaseSettings,
 
-    /// The handler, such as feeds.update
+    /// The handler, such as `feeds.update`
     #[arg(long, value_name = "HANDLER")]
     handler: String,
 
@@ -39,7 +39,7 @@ pub(crate) struct Replaying {
     #[arg(long, value_name = "TIME", value_parser = instant)]
     to: Option<UnixMillis>,
 
-    /// Only events of this type, such as CardAddedToLibrary
+    /// Only events of this type, such as `CardAddedToLibrary`
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<EventKind>,
 
@@ -83,6 +83,8 @@ impl Replaying {
         } else {
             let new = || Uuid::new_v4().to_string();
             let name = self.resume.clone().unwrap_or_else(new);
+            // Before anything is done: whoever is interrupted needs it.
+            eprintln!("Replay {name}; if it is interrupted, go on with --resume {name}");
             let report = replay.run(&filter, &name).await?;
             self.show(&name, &report)?;
             report.failed.is_empty()
@@ -118,16 +120,16 @@ impl Replaying {
             });
             return output::line(&answer.to_string()).map(drop);
         }
-        let mut text = format!(
+        let mut lines = vec![format!(
             "{} acted on {} for the first time and on {again} again; {passed_over} were passed over",
             self.handler,
             count(*first, "event"),
-        );
-        text.push_str(&failure_lines(failed));
+        )];
+        lines.extend(failed.iter().map(failure_line));
         if !failed.is_empty() {
-            text.push_str(&format!("\nTry those again with --resume {name}"));
+            lines.push(format!("Try those again with --resume {name}"));
         }
-        output::line(&text).map(drop)
+        output::line(&lines.join("\n")).map(drop)
     }
 
     fn show_shadow(&self, report: &ShadowReport) -> anyhow::Result<()> {
@@ -150,20 +152,18 @@ impl Replaying {
             });
             return output::line(&answer.to_string()).map(drop);
         }
-        let mut text = format!(
+        let mut lines = vec![format!(
             "Of {}, {} would change something",
             count(report.events, "event"),
             report.changes.len()
-        );
+        )];
         for (envelope, changes) in &report.changes {
             let (kind, at) = (envelope.kind(), envelope.occurred_at);
-            text.push_str(&format!("\n{kind} {} of {at}", envelope.id));
-            for change in changes {
-                text.push_str(&format!("\n  {change}"));
-            }
+            lines.push(format!("{kind} {} of {at}", envelope.id));
+            lines.extend(changes.iter().map(|change| format!("  {change}")));
         }
-        text.push_str(&failure_lines(&report.failed));
-        output::line(&text).map(drop)
+        lines.extend(report.failed.iter().map(failure_line));
+        output::line(&lines.join("\n")).map(drop)
     }
 }
 
@@ -179,9 +179,6 @@ fn failures(failed: &[(EventId, String)]) -> Vec<Value> {
         .collect()
 }
 
-fn failure_lines(failed: &[(EventId, String)]) -> String {
-    let lines = failed.iter();
-    lines
-        .map(|(event, reason)| format!("\nNot {event}: {}", harmless(reason)))
-        .collect()
+fn failure_line((event, reason): &(EventId, String)) -> String {
+    format!("Not {event}: {}", harmless(reason))
 }

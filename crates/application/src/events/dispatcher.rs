@@ -127,6 +127,10 @@ impl DispatchError {
 
     /// The first of the failures that can soonest be mended: that storage is away before a transient
     /// one, and a permanent one only if there is no other.
+    ///
+    /// # Panics
+    ///
+    /// Never: there is at least one failure.
     pub fn first(&self) -> &Failure {
         let mut failures = self.failures.iter();
         let first = failures.next().expect("there is at least one");

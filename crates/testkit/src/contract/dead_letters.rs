@@ -190,11 +190,14 @@ pub async fn lists_what_the_filter_lets_through(store: &dyn Adapter) {
     let mut letters = Vec::new();
     for failure in [
         with(|_| {}, 1),
-        with(|failure| failure.work.queue = "events".to_owned(), 2),
-        with(|failure| failure.work.handler = "other".to_owned(), 3),
-        with(|failure| failure.kind = "Other".to_owned(), 4),
+        with(|failure| "events".clone_into(&mut failure.work.queue), 2),
+        with(|failure| "other".clone_into(&mut failure.work.handler), 3),
+        with(|failure| "Other".clone_into(&mut failure.kind), 4),
         with(|failure| failure.class = FailureClass::Stalled, 5),
-        with(|failure| failure.reason = "something else".to_owned(), 6),
+        with(
+            |failure| "something else".clone_into(&mut failure.reason),
+            6,
+        ),
     ] {
         letters.push(record(store, &failure).await);
     }

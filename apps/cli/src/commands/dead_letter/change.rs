@@ -16,7 +16,7 @@ use super::Desk;
 use super::selection::Selection;
 use super::shown::Letter;
 use crate::arguments::{Document, document, pace};
-use crate::output::{Table, count};
+use crate::output::{Table, count, harmless};
 use crate::prompt::Confirmation;
 
 /// Puts another payload in the place of a dead letter's
@@ -95,11 +95,11 @@ impl Redriving {
             .collect();
         let answer = json!({"sent": report.sent, "refused": refused});
         desk.server.show(&answer, |_| {
-            let mut text = format!("Sent {}", count(report.sent.len() as u64, "dead letter"));
-            for (id, reason) in &report.refused {
-                text.push_str(&format!("\nNot {id}: {reason}"));
-            }
-            text
+            let sent = count(report.sent.len() as u64, "dead letter");
+            let mut lines = vec![format!("Sent {sent}")];
+            let refused = report.refused.iter();
+            lines.extend(refused.map(|(id, reason)| format!("Not {id}: {}", harmless(reason))));
+            lines.join("\n")
         })?;
         Ok(if report.refused.is_empty() {
             ExitCode::SUCCESS

@@ -16,11 +16,11 @@ pub(super) struct Filter {
     #[arg(long, value_name = "QUEUE", value_parser = queue_name)]
     queue: Option<String>,
 
-    /// Only those of this handler, such as feeds.update
+    /// Only those of this handler, such as `feeds.update`
     #[arg(long, value_name = "HANDLER")]
     handler: Option<String>,
 
-    /// Only those of this type of event, such as CardAddedToLibrary
+    /// Only those of this type of event, such as `CardAddedToLibrary`
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<String>,
 

@@ -92,14 +92,14 @@ impl Letter {
         facts.add("changed", &self.changed_at);
         facts.add("payload", &self.payload);
         facts.add_some("before", self.original_payload.as_ref());
-        let mut text = facts.to_string();
+        let facts = facts.to_string();
+        let mut lines = vec![facts.trim_end().to_owned()];
         for attempt in &self.history {
             let at = attempt.at.map(|at| format!(" at {at}")).unwrap_or_default();
-            text.push_str(&format!("  attempt{at}\n"));
-            for line in attempt.trace.lines() {
-                text.push_str(&format!("    {}\n", harmless(line)));
-            }
+            lines.push(format!("  attempt{at}"));
+            let trace = attempt.trace.lines();
+            lines.extend(trace.map(|line| format!("    {}", harmless(line))));
         }
-        text
+        lines.join("\n")
     }
 }
