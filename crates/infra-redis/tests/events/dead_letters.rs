@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use application::dead_letters::{DeadLetters, Redrive};
+use application::events::handler::{EventHandler, HandlerError, Progress};
 use application::queues::{QueueName, QueueTable};
+use async_trait::async_trait;
+use domain::curators::CuratorId;
 use domain::event::dead_letter::{DeadLetter, DeadLetterFilter, FailureClass, LetterState};
-use domain::{EventEnvelope, Store};
-use infra_redis::engine::JobOptions;
+use domain::{EventEnvelope, EventKind, Store, UnitOfWork, UnixMillis};
+use infra_redis::engine::{ConnectionSettings, JobOptions};
 use infra_redis::reconciler::Reconciler;
 use infra_redis::redriver::QueueRedriver;
 use serde_json::json;
@@ -16,6 +19,9 @@ use testkit::clock::FixedClock;
 use testkit::faulty::{FaultyStore, corrupt, unavailable};
 use testkit::memory::MemoryStore;
 use testkit::program::eventually;
+use testkit::proxy::Proxy;
+use testkit::valkey::shared_url;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::installation::{Installation, as_value, failing, id_of, processor, quick, sound};
 use application::handlers_of;
@@ -263,4 +269,86 @@ async fn a_stalled_job_that_is_redriven_is_performed() {
     .await;
     worker.stop(Duration::from_secs(5)).await;
     assert_eq!(store.analytics().daily().await.unwrap()[0].count, 1);
+}
+
+/// Fails for good, once it is told to; tells that it was started.
+struct FailsForGood {
+    started: Arc<Notify>,
+    go_on: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl EventHandler for FailsForGood {
+    fn name(&self) -> &'static str {
+        "analytics.count"
+    }
+
+    fn reacts_to(&self, _kind: EventKind) -> bool {
+        true
+    }
+
+    fn bears_repetition(&self) -> bool {
+        false
+    }
+
+    async fn handle(
+        &self,
+        _envelope: &EventEnvelope,
+        _after: Option<CuratorId>,
+        _work: &mut dyn UnitOfWork,
+        _now: UnixMillis,
+    ) -> Result<Progress, HandlerError> {
+        self.started.notify_one();
+        let _told = self.go_on.acquire().await;
+        Err(HandlerError::Permanent("it is hopeless".into()))
+    }
+}
+
+#[tokio::test]
+async fn a_worker_lost_between_the_letter_and_the_failure_leaves_one_letter() {
+    let url = shared_url().await;
+    let proxy = Proxy::start(url.strip_prefix("redis://").unwrap())
+        .await
+        .unwrap();
+    let installation = Installation::new().await;
+    let (_, store) = sound();
+    let event = any_event();
+    let (started, go_on) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+    let worker = async |settings: &ConnectionSettings| {
+        let handler: Arc<dyn EventHandler> = Arc::new(FailsForGood {
+            started: Arc::clone(&started),
+            go_on: Arc::clone(&go_on),
+        });
+        let processor = processor(QueueName::Analytics, &store, &store, vec![handler]);
+        let id = installation.id(QueueName::Analytics);
+        let worker = Worker::start(settings, id, processor, quick());
+        worker.await.unwrap()
+    };
+    let lost = worker(&ConnectionSettings::parse(&proxy.url()).unwrap()).await;
+    installation.publish(std::slice::from_ref(&event)).await;
+    let soon = Duration::from_secs(30);
+    tokio::time::timeout(soon, started.notified())
+        .await
+        .unwrap();
+    // From here on Valkey hears nothing of it any more, and storage does.
+    proxy.freeze();
+    go_on.add_permits(1000);
+    eventually("the letter to be kept", || async {
+        (all(&store).await.len() == 1).then_some(())
+    })
+    .await;
+    let queue = installation.queue(QueueName::Analytics);
+    assert_eq!(queue.counts().await.unwrap().failed, 0);
+
+    let other = worker(&installation.settings).await;
+    let job = installation
+        .finished(QueueName::Analytics, &id_of(&event))
+        .await;
+    assert_eq!(job.failed_reason.as_deref(), Some("it is hopeless"));
+    let letters = all(&store).await;
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert!(letters[0].revision > 1, "it failed twice");
+    assert_eq!(reconciler(&installation, &store).look().await, Ok(0));
+    other.stop(Duration::from_secs(5)).await;
+    lost.stop_claiming();
 }

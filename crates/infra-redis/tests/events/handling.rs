@@ -1,19 +1,24 @@
 //! From the queues to the handlers.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use application::dead_letters::DeadLetters;
+use application::events::dispatcher::Dispatcher;
 use application::handlers_of;
 use application::queues::{QueueName, route};
 use domain::analytics::{AnalyticsReader, DailyCount};
 use domain::feeds::FeedReader;
 use domain::notifications::NotificationReader;
-use domain::{EventKind, PageRequest, StoreError};
-use infra_redis::engine::{Reply, Worker, WorkerHandle};
+use domain::{Clock, EventKind, PageRequest, StoreError, UnixMillis};
+use infra_redis::consumer::EventProcessor;
+use infra_redis::engine::{Order, Reply, Worker, WorkerHandle};
 use serde_json::{Value, json};
 use testkit::builders::{
     NOW, any_event, card_added, card_with_note, card_with_url, curator, envelope, follow,
     password_hash,
 };
+use testkit::clock::FixedClock;
 use testkit::memory::MemoryStore;
 use testkit::program::eventually;
 
@@ -177,6 +182,46 @@ async fn what_a_newer_release_wrote_waits_for_one_that_can_read_it_and_that_is_n
     stop(worker).await;
     assert_eq!((job.attempts_made, job.attempts_started), (1, 2));
     assert_eq!(counted(&memory).await, [(event.kind(), 1)]);
+}
+
+#[tokio::test]
+async fn what_has_waited_for_a_newer_release_waits_as_long_again_and_says_so() {
+    let hour = Duration::from_hours(1);
+    for (age, expected) in [(hour / 4, hour / 4), (hour * 5, hour)] {
+        let installation = Installation::new().await;
+        let (_, store) = sound();
+        let event = any_event();
+        let mut newer = as_value(&event);
+        newer["dataversion"] = json!(event.kind().version() + 1);
+        let id = installation.add(newer).await;
+        let queue = installation.queue(QueueName::Analytics);
+        let added = queue.job(&id).await.unwrap().unwrap().timestamp;
+        let clock = FixedClock::at(UnixMillis::new(i64::try_from(added).unwrap()));
+        clock.advance(age);
+        let clock: Arc<dyn Clock> = Arc::new(clock);
+        let handlers = handlers_of(QueueName::Analytics);
+        let dispatcher = Dispatcher::new(Arc::clone(&store), Arc::clone(&clock), handlers);
+        let letters = DeadLetters::new(store, Arc::clone(&clock));
+        let name = QueueName::Analytics;
+        let processor = EventProcessor::new(name, dispatcher, letters, clock);
+        let queue_id = installation.id(name);
+        let worker = Worker::start(&installation.settings, queue_id, processor, quick());
+        let worker = worker.await.unwrap();
+        eventually("the job to be put off", || async {
+            (queue.counts().await.ok()?.delayed == 1).then_some(())
+        })
+        .await;
+        stop(worker).await;
+        let job = queue.job(&id).await.unwrap().unwrap();
+        assert_eq!(Duration::from_millis(job.delay), expected);
+        let logs = queue.logs(&id, 0..10, Order::OldestFirst).await.unwrap();
+        assert_eq!(logs.lines.len(), 1);
+        assert!(
+            logs.lines[0].contains("for a newer release"),
+            "{:?}",
+            logs.lines
+        );
+    }
 }
 
 #[tokio::test]
