@@ -1,5 +1,6 @@
 //! Events that wait to be published.
 
+use std::collections::HashSet;
 use std::io;
 
 use async_trait::async_trait;
@@ -18,6 +19,7 @@ use crate::failure::{unavailable, unreadable};
 #[derive(FromRow)]
 struct PendingRow {
     event_id: Uuid,
+    subject: Uuid,
     envelope: String,
     refusals: u32,
 }
@@ -96,7 +98,7 @@ impl SqliteStore {
         limit: u32,
     ) -> Result<Vec<PendingRow>, StoreError> {
         sqlx::query_as(
-            "SELECT event_id, envelope, refusals
+            "SELECT event_id, subject, envelope, refusals
              FROM outbox
              WHERE published_at IS NULL AND parked_reason IS NULL
                AND (due_at IS NULL OR due_at <= ?1)
@@ -114,6 +116,42 @@ impl SqliteStore {
         .fetch_all(&self.readers)
         .await
         .map_err(unreadable("outbox"))
+    }
+
+    /// What can be read of these rows. An event that can't is parked, or put off if a newer release
+    /// wrote it; those of its subject wait behind it then.
+    async fn readable(
+        &self,
+        rows: Vec<PendingRow>,
+        now: UnixMillis,
+    ) -> Result<Vec<Pending>, StoreError> {
+        let mut pending = Vec::with_capacity(rows.len());
+        let mut put_off = HashSet::new();
+        for row in rows {
+            if put_off.contains(&row.subject) {
+                continue;
+            }
+            match EventEnvelope::from_json(&row.envelope) {
+                Ok(envelope) => pending.push(Pending {
+                    envelope,
+                    refusals: row.refusals,
+                }),
+                // A newer release wrote it, and its relay will publish it.
+                Err(reason @ (DecodeError::NewerVersion { .. } | DecodeError::UnknownKind(_))) => {
+                    let until = UnixMillis::new(now.as_i64() + NEWER_RELEASE_WAIT_MS);
+                    self.put_off(row.event_id, &reason.to_string(), until)
+                        .await?;
+                    put_off.insert(row.subject);
+                }
+                Err(reason) => {
+                    self.park(row.event_id.into(), &reason.to_string()).await?;
+                    // The reason may quote the payload, so it stays in the row.
+                    let id = row.event_id;
+                    error!(event.id = %id, "Parked event {id}, which can't be read");
+                }
+            }
+        }
+        Ok(pending)
     }
 }
 
@@ -146,29 +184,7 @@ impl OutboxReader for SqliteStore {
         loop {
             let rows = self.pending_rows(now, limit).await?;
             let is_last_look = rows.is_empty();
-            let mut pending = Vec::with_capacity(rows.len());
-            for row in rows {
-                match EventEnvelope::from_json(&row.envelope) {
-                    Ok(envelope) => pending.push(Pending {
-                        envelope,
-                        refusals: row.refusals,
-                    }),
-                    // A newer release wrote it, and its relay will publish it.
-                    Err(
-                        reason @ (DecodeError::NewerVersion { .. } | DecodeError::UnknownKind(_)),
-                    ) => {
-                        let until = UnixMillis::new(now.as_i64() + NEWER_RELEASE_WAIT_MS);
-                        self.put_off(row.event_id, &reason.to_string(), until)
-                            .await?;
-                    }
-                    Err(reason) => {
-                        self.park(row.event_id.into(), &reason.to_string()).await?;
-                        // The reason may quote the payload, so it stays in the row.
-                        let id = row.event_id;
-                        error!(event.id = %id, "Parked event {id}, which can't be read");
-                    }
-                }
-            }
+            let pending = self.readable(rows, now).await?;
             if is_last_look || !pending.is_empty() {
                 return Ok(pending);
             }

@@ -6,7 +6,7 @@ use infra_sql::SqliteStore;
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
-use testkit::builders::{NOW, any_event, at, curator, password_hash};
+use testkit::builders::{NOW, any_event, at, curator, event_about, password_hash};
 
 use super::fresh_sqlite;
 
@@ -69,6 +69,31 @@ async fn an_event_of_a_newer_release_waits_for_it_instead_of_being_parked() {
     let pending = store.pending(NOW, 10).await.unwrap();
     assert_eq!(pending.len(), 1);
     assert_eq!(pending[0].envelope, events[2]);
+    let backlog = store.backlog().await.unwrap();
+    assert_eq!((backlog.pending, backlog.parked), (3, 0));
+    assert_eq!(store.next_due().await.unwrap(), Some(at(60)));
+}
+
+#[tokio::test]
+async fn an_event_of_a_newer_release_waits_for_it_and_those_of_its_subject_behind_it() {
+    let (store, directory) = fresh_sqlite().await;
+    let ada = domain::curators::CuratorId::generate(NOW);
+    let events = [event_about(ada), event_about(ada), any_event()];
+    let mut unit = store.begin().await.unwrap();
+    unit.outbox().record(&events).await.unwrap();
+    unit.commit().await.unwrap();
+    sqlx::query(
+        "UPDATE outbox SET envelope = replace(envelope, ?1, 'CardTeleported') WHERE seq = 1",
+    )
+    .bind(events[0].kind().as_str())
+    .execute(&connect(&directory).await)
+    .await
+    .unwrap();
+    let claim = store.claim(NOW, 10).await.unwrap();
+    let claimed = claim.events().iter();
+    let ids: Vec<_> = claimed.map(|pending| pending.envelope.id).collect();
+    assert_eq!(ids, [events[2].id]);
+    claim.release().await;
     let backlog = store.backlog().await.unwrap();
     assert_eq!((backlog.pending, backlog.parked), (3, 0));
     assert_eq!(store.next_due().await.unwrap(), Some(at(60)));
