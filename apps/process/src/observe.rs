@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use application::events::observer::EventObserver;
+use application::events::observer::{EventObserver, Forgotten};
 use application::queues::QueueName;
 use domain::Clock;
 use domain::event::outbox::OutboxReader;
@@ -180,9 +180,9 @@ impl EventObserver for EventCounts {
         }
     }
 
-    fn forgotten(&self, published: u64, _handled: u64) {
+    fn forgotten(&self, what: Forgotten) {
         if let Some(outbox) = &self.outbox {
-            outbox.forgotten(published);
+            outbox.forgotten(what.published);
         }
     }
 }

@@ -118,6 +118,25 @@ pub struct RetentionArgs {
         value_parser = duration
     )]
     pub inbox_retention: Duration,
+
+    /// How long what failed for good is kept.
+    #[command(flatten)]
+    pub letters: LetterRetentionArgs,
+}
+
+/// How long failures are remembered.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct LetterRetentionArgs {
+    /// How long a dead letter is kept after the last thing that happened to it; the same for web and
+    /// workers
+    #[arg(
+        long,
+        env = "DEAD_LETTER_RETENTION",
+        value_name = "DURATION",
+        default_value = "720h",
+        value_parser = duration
+    )]
+    pub dead_letter_retention: Duration,
 }
 
 impl RetentionArgs {
@@ -126,6 +145,7 @@ impl RetentionArgs {
         let settings = RetentionSettings {
             published: self.outbox_retention,
             handled: self.inbox_retention,
+            letters: self.letters.dead_letter_retention,
         };
         settings.check().context("INBOX_RETENTION")
     }

@@ -27,7 +27,8 @@ use tracing::{info, warn};
 
 use crate::observe::{self, EventCounts, QueueObserver};
 use crate::settings::{
-    Database, DatabaseSettings, QueueSettingsArgs, ShutdownSettings, ValkeySettings, duration,
+    Database, DatabaseSettings, LetterRetentionArgs, QueueSettingsArgs, ShutdownSettings,
+    ValkeySettings, duration,
 };
 use crate::watchdog::Watchdog;
 use crate::{SystemClock, exit};
@@ -60,7 +61,7 @@ pub struct WorkerProcessSettings {
     #[command(flatten)]
     watchdog: WatchdogSettings,
     #[command(flatten)]
-    dead_letters: DeadLetterSettings,
+    letters: LetterRetentionArgs,
     #[command(flatten)]
     ops: OpsSettings,
     #[command(flatten)]
@@ -108,14 +109,6 @@ fn watchdog_limit(text: &str) -> Result<Duration, String> {
     } else {
         Err("expected 0s, for never, or at least 10s".to_owned())
     }
-}
-
-/// How long failures are remembered.
-#[derive(Debug, Clone, Args)]
-struct DeadLetterSettings {
-    /// How long a dead letter is kept after the last thing that happened to it
-    #[arg(long, env = "DEAD_LETTER_RETENTION", value_name = "DURATION", default_value = "720h", value_parser = duration)]
-    dead_letter_retention: Duration,
 }
 
 /// How often jobs are looked for that failed without a worker's saying so.
@@ -232,7 +225,7 @@ async fn compose(
         });
 
     let letters = DeadLetters::new(Arc::clone(&store), Arc::clone(&clock));
-    let retention = settings.dead_letters.dead_letter_retention;
+    let retention = settings.letters.dead_letter_retention;
     let mut lanes = Vec::new();
     for queue in process.queues.iter().copied() {
         let observer = QueueObserver::new(queue, job_metrics.clone(), Arc::clone(&clock));

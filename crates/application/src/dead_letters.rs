@@ -141,14 +141,6 @@ impl DeadLetters {
         Ok(work.commit().await?)
     }
 
-    /// Removes letters to which nothing has happened for as long as `retention`; how many.
-    pub async fn prune(&self, retention: Duration) -> Result<u64, StoreError> {
-        let mut work = self.store.begin().await?;
-        let pruned = work.dead_letters().prune(self.since(retention)).await?;
-        work.commit().await?;
-        Ok(pruned)
-    }
-
     /// The time that was so long ago.
     fn since(&self, ago: Duration) -> UnixMillis {
         let ago = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);

@@ -6,15 +6,11 @@ use std::time::Duration;
 use application::dead_letters::{DeadLetters, FailedJob};
 use application::queues::QueueName;
 use domain::UnixMillis;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::engine::{Connection, EngineError, Job, JobState, OptionError, Order, Queue, QueueId};
 use crate::history;
-
-/// How often letters are removed whose time is over.
-const PRUNE_INTERVAL: Duration = Duration::from_hours(1);
 
 /// What BullMQ writes on a job that lost its worker too often.
 const STALLED: &str = "job stalled more than allowable limit";
@@ -52,10 +48,8 @@ impl Reconciler {
         })
     }
 
-    /// Looks at the start and then once an interval, until `stop` is cancelled. Also removes
-    /// letters whose time is over.
+    /// Looks at the start and then once an interval, until `stop` is cancelled.
     pub async fn run(mut self, interval: Duration, stop: CancellationToken) {
-        let mut prune_at = Instant::now();
         // An outage is told once, however long it lasts.
         let mut could_look = true;
         while !stop.is_cancelled() {
@@ -73,12 +67,6 @@ impl Reconciler {
                 Err(_) => {}
             }
             could_look = look.is_ok();
-            if Instant::now() >= prune_at {
-                prune_at = Instant::now() + PRUNE_INTERVAL;
-                if let Err(error) = self.letters.prune(self.retention).await {
-                    warn!(%error, "Could not remove dead letters whose time is over");
-                }
-            }
             let wait = tokio::time::sleep(interval);
             let _ = stop.run_until_cancelled(wait).await;
         }

@@ -138,7 +138,6 @@ macro_rules! store_contract {
                 resolves_what_a_handler_has_done_after_all,
                 edits_a_dead_letter_and_keeps_how_it_was,
                 lists_what_the_filter_lets_through,
-                prunes_what_nothing_happened_to_for_long,
             ]
         );
         $crate::contract!(
@@ -226,6 +225,7 @@ macro_rules! store_contract {
                 keeps_what_is_not_published,
                 forgets_the_oldest_first_up_to_a_limit,
                 forgets_what_was_handled_before_a_time,
+                forgets_letters_to_which_nothing_happened_for_long,
             ]
         );
         $crate::contract!(

@@ -1,5 +1,16 @@
 //! Who is told what happens on the path of events.
 
+/// How much was forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Forgotten {
+    /// Published events.
+    pub published: u64,
+    /// Records of handled events.
+    pub handled: u64,
+    /// Dead letters.
+    pub letters: u64,
+}
+
 /// Is told, to count it. Every method may do nothing.
 pub trait EventObserver: Send + Sync {
     /// The relay has published so many events.
@@ -8,8 +19,8 @@ pub trait EventObserver: Send + Sync {
     /// An event came again to a handler that had acted on it, and took no effect.
     fn duplicate(&self, _handler: &'static str) {}
 
-    /// So many published events, and so many records of handled ones, were old enough to forget.
-    fn forgotten(&self, _published: u64, _handled: u64) {}
+    /// This was old enough to forget.
+    fn forgotten(&self, _what: Forgotten) {}
 }
 
 /// Nobody.

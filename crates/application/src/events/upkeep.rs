@@ -1,4 +1,4 @@
-//! Forgets published events and records of handled ones once they are old.
+//! Forgets published events, records of handled ones and dead letters once they are old.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::chain;
-use super::observer::EventObserver;
+use super::observer::{EventObserver, Forgotten};
 
 /// How long a job that carries an event may go on being tried: what is published last before it is
 /// forgotten may come this much later, and still be known.
@@ -22,6 +22,8 @@ pub struct RetentionSettings {
     pub published: Duration,
     /// Records of handled events, by which one that comes again is known.
     pub handled: Duration,
+    /// Dead letters, since the last thing that happened to them.
+    pub letters: Duration,
 }
 
 /// Records of handled events would be forgotten while their events can still come again.
@@ -41,6 +43,7 @@ impl Default for RetentionSettings {
         Self {
             published: Duration::from_hours(7 * 24),
             handled: Duration::from_hours(30 * 24),
+            letters: Duration::from_hours(30 * 24),
         }
     }
 }
@@ -48,7 +51,9 @@ impl Default for RetentionSettings {
 impl RetentionSettings {
     /// Fails if an event could take effect twice.
     pub fn check(self) -> Result<Self, RetentionError> {
-        let Self { published, handled } = self;
+        let Self {
+            published, handled, ..
+        } = self;
         if handled >= published.saturating_add(LONGEST_RETRY) {
             Ok(self)
         } else {
@@ -112,11 +117,21 @@ impl Upkeep {
         let published = self.retention.forget_published(published, CHUNK).await?;
         let handled = before(now, self.settings.handled);
         let handled = self.retention.forget_seen(handled, CHUNK).await?;
-        if published + handled > 0 {
-            info!("Forgot {published} published events and {handled} records of handled ones");
-            self.observer.forgotten(published, handled);
+        let letters = before(now, self.settings.letters);
+        let letters = self.retention.forget_letters(letters, CHUNK).await?;
+        let forgotten = Forgotten {
+            published,
+            handled,
+            letters,
+        };
+        if forgotten != Forgotten::default() {
+            info!(
+                "Forgot {published} published events, {handled} records of handled ones and {letters} \
+                 dead letters"
+            );
+            self.observer.forgotten(forgotten);
         }
-        Ok(published.max(handled) >= u64::from(CHUNK))
+        Ok(published.max(handled).max(letters) >= u64::from(CHUNK))
     }
 }
 

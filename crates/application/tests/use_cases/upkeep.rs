@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use application::events::observer::EventObserver;
+use application::events::observer::{EventObserver, Forgotten};
 use application::events::upkeep::{RetentionSettings, Upkeep};
 use domain::event::outbox::OutboxReader;
 use domain::{EventEnvelope, Store};
-use testkit::builders::{any_event, at};
+use testkit::builders::{any_event, at, failed_for_good};
 use testkit::clock::FixedClock;
 use testkit::memory::MemoryStore;
 use tokio::sync::Notify;
@@ -18,23 +18,24 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// What was forgotten, in all.
 #[derive(Default)]
-struct Forgotten {
-    counts: Mutex<(u64, u64)>,
+struct Sum {
+    forgotten: Mutex<Forgotten>,
     changed: Notify,
 }
 
-impl EventObserver for Forgotten {
-    fn forgotten(&self, published: u64, handled: u64) {
-        let mut counts = self.counts.lock().unwrap();
-        counts.0 += published;
-        counts.1 += handled;
+impl EventObserver for Sum {
+    fn forgotten(&self, what: Forgotten) {
+        let mut sum = self.forgotten.lock().unwrap();
+        sum.published += what.published;
+        sum.handled += what.handled;
+        sum.letters += what.letters;
         self.changed.notify_one();
     }
 }
 
-impl Forgotten {
-    async fn until(&self, expected: (u64, u64)) {
-        while *self.counts.lock().unwrap() != expected {
+impl Sum {
+    async fn until(&self, expected: Forgotten) {
+        while *self.forgotten.lock().unwrap() != expected {
             self.changed.notified().await;
         }
     }
@@ -53,6 +54,13 @@ async fn all_that_is_old_is_forgotten_and_the_rest_kept() {
             .await
             .unwrap();
     }
+    for event in &old[..600] {
+        let mut failure = failed_for_good("feeds", event);
+        failure.failed_at = at(-31 * 24 * 3600);
+        unit.dead_letters().record(&failure).await.unwrap();
+    }
+    let failure = failed_for_good("feeds", &young[0]);
+    let kept = unit.dead_letters().record(&failure).await.unwrap();
     unit.inbox()
         .first_time("feeds", young[0].id, at(0))
         .await
@@ -68,7 +76,7 @@ async fn all_that_is_old_is_forgotten_and_the_rest_kept() {
         .await
         .unwrap();
 
-    let forgotten = Arc::new(Forgotten::default());
+    let forgotten = Arc::new(Sum::default());
     let upkeep = Upkeep::new(
         Arc::new(store.clone()),
         Arc::new(FixedClock::default()),
@@ -78,15 +86,29 @@ async fn all_that_is_old_is_forgotten_and_the_rest_kept() {
     let stop = CancellationToken::new();
     let told = stop.clone();
     let task = TaskTracker::new().spawn(async move { upkeep.run(told).await });
-    forgotten.until((1300, 700)).await;
+    let expected = Forgotten {
+        published: 1300,
+        handled: 700,
+        letters: 600,
+    };
+    forgotten.until(expected).await;
     stop.cancel();
     task.await.unwrap();
     assert_eq!(store.events(), young[..3]);
+    let letter = store.dead_letters().by_id(kept).await.unwrap();
+    assert_eq!(letter.map(|letter| letter.failure), Some(failure));
 }
 
 #[test]
 fn what_was_handled_is_remembered_for_longer_than_it_can_come_again() {
-    let check = |published, handled| RetentionSettings { published, handled }.check();
+    let check = |published, handled| {
+        let settings = RetentionSettings {
+            published,
+            handled,
+            ..RetentionSettings::default()
+        };
+        settings.check()
+    };
     check(7 * DAY, 8 * DAY).unwrap();
     RetentionSettings::default().check().unwrap();
     let refused = check(7 * DAY, 7 * DAY + Duration::from_hours(23)).unwrap_err();

@@ -1,4 +1,4 @@
-//! How long is remembered what was published and what was handled.
+//! How long is remembered what was published, what was handled and what failed.
 
 use async_trait::async_trait;
 
@@ -15,4 +15,8 @@ pub trait Retention: Send + Sync {
     /// Forgets at most `limit` of the inbox's records that were made before this time, the oldest
     /// first; how many it were. An event that comes again after that takes effect again.
     async fn forget_seen(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError>;
+
+    /// Forgets at most `limit` dead letters to which nothing has happened since before this time, in
+    /// whatever state, the oldest first; how many it were.
+    async fn forget_letters(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError>;
 }

@@ -45,4 +45,22 @@ impl Retention for PostgresStore {
         .map_err(unavailable)?;
         Ok(done.rows_affected())
     }
+
+    async fn forget_letters(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "DELETE FROM dead_letters WHERE id IN (
+                 SELECT id FROM dead_letters
+                 WHERE changed_at < $1
+                 ORDER BY changed_at
+                 LIMIT $2
+                 FOR UPDATE SKIP LOCKED
+             )",
+        )
+        .bind(before.as_i64())
+        .bind(i64::from(limit))
+        .execute(&self.pool)
+        .await
+        .map_err(unavailable)?;
+        Ok(done.rows_affected())
+    }
 }

@@ -188,15 +188,6 @@ impl DeadLetterRepository for SqliteUnitOfWork {
         .map_err(unavailable)?;
         Ok(done.rows_affected() == 1)
     }
-
-    async fn prune(&mut self, before: UnixMillis) -> Result<u64, StoreError> {
-        let done = sqlx::query("DELETE FROM dead_letters WHERE changed_at < ?1")
-            .bind(before.as_i64())
-            .execute(self.connection())
-            .await
-            .map_err(unavailable)?;
-        Ok(done.rows_affected())
-    }
 }
 
 #[async_trait]

@@ -35,4 +35,18 @@ impl Retention for SqliteStore {
         .bind(i64::from(limit));
         self.write(statement).await
     }
+
+    async fn forget_letters(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError> {
+        let statement = sqlx::query(
+            "DELETE FROM dead_letters WHERE id IN (
+                 SELECT id FROM dead_letters
+                 WHERE changed_at < ?1
+                 ORDER BY changed_at
+                 LIMIT ?2
+             )",
+        )
+        .bind(before.as_i64())
+        .bind(i64::from(limit));
+        self.write(statement).await
+    }
 }

@@ -1,12 +1,10 @@
 //! Clauses about jobs that failed for good.
 
-use std::slice::from_ref;
-
 use domain::event::dead_letter::{
     DeadLetter, DeadLetterFilter, DeadLetterId, FailedAttempt, FailedForGood, FailedWork,
     FailureClass, LetterState,
 };
-use domain::{EventId, PageRequest, UnixMillis};
+use domain::{EventId, PageRequest};
 
 use super::{Adapter, commit, page_by_page};
 use crate::builders::{NOW, any_event, at, failed_for_good};
@@ -264,17 +262,4 @@ pub async fn lists_what_the_filter_lets_through(store: &dyn Adapter) {
         listed.iter().map(|l| l.id).collect::<Vec<_>>(),
         [letters[3].id]
     );
-}
-
-pub async fn prunes_what_nothing_happened_to_for_long(store: &dyn Adapter) {
-    let old = record(store, &failed_for_good("feeds.update", &any_event())).await;
-    let touched = record(store, &failed_for_good("feeds.update", &any_event())).await;
-    assert!(bring_to(store, &touched, LetterState::Redriven).await);
-    let prune = async |before: UnixMillis| {
-        commit(store, async |unit| unit.dead_letters().prune(before).await).await
-    };
-    assert_eq!(prune(old.changed_at).await, 0);
-    assert_eq!(prune(at(50)).await, 1);
-    let left = all(store, &DeadLetterFilter::default()).await;
-    assert_eq!(left, from_ref(&letter(store, touched.id).await));
 }

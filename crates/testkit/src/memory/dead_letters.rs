@@ -102,14 +102,6 @@ impl DeadLetterRepository for MemoryUnitOfWork {
         change(letter, now);
         Ok(true)
     }
-
-    async fn prune(&mut self, before: UnixMillis) -> Result<u64, StoreError> {
-        let letters = self.state.dead_letters.len();
-        self.state
-            .dead_letters
-            .retain(|_, letter| letter.changed_at >= before);
-        Ok((letters - self.state.dead_letters.len()) as u64)
-    }
 }
 
 fn matches(letter: &DeadLetter, filter: &DeadLetterFilter) -> bool {

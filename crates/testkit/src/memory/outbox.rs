@@ -232,4 +232,23 @@ impl Retention for MemoryStore {
             })
             .await)
     }
+
+    async fn forget_letters(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError> {
+        Ok(self
+            .change(|state| {
+                let mut old: Vec<_> = state
+                    .dead_letters
+                    .iter()
+                    .filter(|(_, letter)| letter.changed_at < before)
+                    .map(|(work, letter)| (letter.changed_at, work.clone()))
+                    .collect();
+                old.sort();
+                old.truncate(limit as usize);
+                for (_, work) in &old {
+                    state.dead_letters.remove(work);
+                }
+                old.len() as u64
+            })
+            .await)
+    }
 }

@@ -66,9 +66,6 @@ pub trait DeadLetterRepository: Send {
         state: LetterState,
         now: UnixMillis,
     ) -> Result<bool, StoreError>;
-
-    /// Removes letters that last changed before this time, in whatever state; how many.
-    async fn prune(&mut self, before: UnixMillis) -> Result<u64, StoreError>;
 }
 
 /// Reads dead letters.
