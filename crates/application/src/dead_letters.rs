@@ -9,7 +9,9 @@ use std::time::Duration;
 use domain::event::dead_letter::{
     DeadLetter, DeadLetterFilter, DeadLetterId, FailedForGood, LetterState,
 };
-use domain::{Clock, EventEnvelope, EventId, Page, PageRequest, StoreError, UnixMillis};
+use domain::{
+    Clock, EventEnvelope, EventId, Page, PageRequest, StoreError, UnitOfWork, UnixMillis,
+};
 
 pub use reconcile::FailedJob;
 pub use redrive::{Redrive, RedriveReport};
@@ -64,13 +66,16 @@ impl DeadLetters {
         Self { store, clock }
     }
 
-    /// Keeps failures, all of them or none. Called before the queue learns that a job failed: if
-    /// the process dies in between, the job is performed again and fails again, and there is one
-    /// letter all the same.
+    /// Keeps failures, all of them or none; not those of a handler that has acted meanwhile, because
+    /// another worker had the job too. Called before the queue learns that a job failed: if the
+    /// process dies in between, the job is performed again and fails again, and there is one letter
+    /// all the same.
     pub async fn keep(&self, failures: &[FailedForGood]) -> Result<(), StoreError> {
         let mut work = self.store.begin().await?;
         for failure in failures {
-            work.dead_letters().record(failure).await?;
+            if !has_acted(work.as_mut(), failure).await? {
+                work.dead_letters().record(failure).await?;
+            }
         }
         work.commit().await
     }
@@ -159,4 +164,22 @@ impl DeadLetters {
         }
         Err(DeadLetterError::NotDead { id, state, wanted })
     }
+}
+
+/// Whether the handler has acted on the event after all. A handler that is acting now is waited for,
+/// or acts after this unit of work and then resolves what is kept in it.
+async fn has_acted(work: &mut dyn UnitOfWork, failure: &FailedForGood) -> Result<bool, StoreError> {
+    let Some(event) = failure.event else {
+        return Ok(false);
+    };
+    let handler = &failure.work.handler;
+    // Asking is noting, which is taken back.
+    let is_first = work
+        .inbox()
+        .first_time(handler, event, failure.failed_at)
+        .await?;
+    if is_first {
+        work.inbox().forget(handler, event).await?;
+    }
+    Ok(!is_first)
 }

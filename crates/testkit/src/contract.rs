@@ -138,6 +138,11 @@ macro_rules! store_contract {
                 resolves_what_a_handler_has_done_after_all,
                 edits_a_dead_letter_and_keeps_how_it_was,
                 lists_what_the_filter_lets_through,
+                keeps_one_letter_of_two_that_record_at_once,
+                lets_one_of_two_that_reconcile_at_once_keep_it,
+                lets_one_of_two_that_decide_at_once_have_its_way,
+                leaves_no_letter_dead_whose_handler_acts_at_the_same_time,
+                keeps_what_no_text_should_hold,
             ]
         );
         $crate::contract!(

@@ -9,7 +9,7 @@ use std::time::Duration;
 use domain::event::dead_letter::{FailedAttempt, FailedForGood, FailedWork, FailureClass};
 use domain::{EventEnvelope, EventId, StoreError, UnitOfWork, UnixMillis};
 
-use super::DeadLetters;
+use super::{DeadLetters, has_acted};
 use crate::handlers_of;
 use crate::queues::QueueName;
 
@@ -70,13 +70,12 @@ impl DeadLetters {
         };
         let mut failures = Vec::new();
         for handler in handlers_of(job.queue) {
-            let (name, event) = (handler.name(), envelope.id);
-            // Asking is noting, which is not committed where it is taken back.
-            if handler.reacts_to(envelope.kind())
-                && work.inbox().first_time(name, event, job.failed_at).await?
-            {
-                work.inbox().forget(name, event).await?;
-                failures.push(job.failure(name, Some(event), class));
+            if !handler.reacts_to(envelope.kind()) {
+                continue;
+            }
+            let failure = job.failure(handler.name(), Some(envelope.id), class);
+            if !has_acted(work, &failure).await? {
+                failures.push(failure);
             }
         }
         Ok(failures)

@@ -6,7 +6,7 @@ use domain::event::dead_letter::{
 };
 use domain::{EventId, PageRequest};
 
-use super::{Adapter, commit, page_by_page};
+use super::{Adapter, commit, page_by_page, soon};
 use crate::builders::{NOW, any_event, at, failed_for_good};
 
 async fn record(store: &dyn Adapter, failure: &FailedForGood) -> DeadLetter {
@@ -262,4 +262,111 @@ pub async fn lists_what_the_filter_lets_through(store: &dyn Adapter) {
         listed.iter().map(|l| l.id).collect::<Vec<_>>(),
         [letters[3].id]
     );
+}
+
+pub async fn keeps_one_letter_of_two_that_record_at_once(store: &dyn Adapter) {
+    let failure = failed_for_good("feeds.update", &any_event());
+    let (one, other) = soon(async {
+        tokio::join!(
+            commit(store, async |unit| {
+                let id = unit.dead_letters().record(&failure).await;
+                tokio::task::yield_now().await;
+                id
+            }),
+            commit(store, async |unit| unit
+                .dead_letters()
+                .record(&failure)
+                .await),
+        )
+    })
+    .await;
+    assert_eq!(one, other);
+    let letters = all(store, &DeadLetterFilter::default()).await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!((letters[0].id, letters[0].revision), (one, 2));
+}
+
+pub async fn lets_one_of_two_that_reconcile_at_once_keep_it(store: &dyn Adapter) {
+    let failure = failed_for_good("feeds.update", &any_event());
+    let attempt = || reconcile(store, &failure);
+    let kept = soon(async { tokio::join!(attempt(), attempt()) }).await;
+    assert!(kept.0 ^ kept.1, "{kept:?}");
+    let letters = all(store, &DeadLetterFilter::default()).await;
+    assert_eq!((letters.len(), letters[0].revision), (1, 1));
+}
+
+pub async fn lets_one_of_two_that_decide_at_once_have_its_way(store: &dyn Adapter) {
+    let letter = record(store, &failed_for_good("feeds.update", &any_event())).await;
+    let (redriven, discarded) = soon(async {
+        tokio::join!(
+            bring_to(store, &letter, LetterState::Redriven),
+            bring_to(store, &letter, LetterState::Discarded),
+        )
+    })
+    .await;
+    assert!(redriven ^ discarded, "{redriven} {discarded}");
+    let changed = self::letter(store, letter.id).await;
+    let expected = if redriven {
+        LetterState::Redriven
+    } else {
+        LetterState::Discarded
+    };
+    assert_eq!(
+        (changed.state, changed.revision),
+        (expected, letter.revision + 1)
+    );
+}
+
+/// Of two workers that have one job, one fails for good and the other one acts after all.
+pub async fn leaves_no_letter_dead_whose_handler_acts_at_the_same_time(store: &dyn Adapter) {
+    let handler = "feeds.update";
+    for fails_first in [true, false] {
+        let event = any_event();
+        let failure = failed_for_good(handler, &event);
+        let fail = async {
+            commit(store, async |unit| {
+                let has_acted = !unit.inbox().first_time(handler, event.id, NOW).await?;
+                tokio::task::yield_now().await;
+                if !has_acted {
+                    unit.inbox().forget(handler, event.id).await?;
+                    unit.dead_letters().record(&failure).await?;
+                }
+                Ok(has_acted)
+            })
+            .await
+        };
+        let act = async {
+            commit(store, async |unit| {
+                let is_first = unit.inbox().first_time(handler, event.id, NOW).await?;
+                tokio::task::yield_now().await;
+                unit.dead_letters().resolve(handler, event.id, NOW).await?;
+                Ok(is_first)
+            })
+            .await
+        };
+        let is_first = if fails_first {
+            soon(async { tokio::join!(biased; fail, act) }).await.1
+        } else {
+            soon(async { tokio::join!(biased; act, fail) }).await.0
+        };
+        assert!(is_first, "a failure is no effect");
+        let dead = DeadLetterFilter {
+            state: Some(LetterState::Dead),
+            ..DeadLetterFilter::default()
+        };
+        assert_eq!(all(store, &dead).await, []);
+    }
+}
+
+pub async fn keeps_what_no_text_should_hold(store: &dyn Adapter) {
+    let failure = FailedForGood {
+        payload: "nul \0 payload".to_owned(),
+        reason: "found `\0` there".to_owned(),
+        event: None,
+        ..failed_for_good("", &any_event())
+    };
+    let kept = record(store, &failure).await;
+    assert!(kept.failure.payload.ends_with("payload"));
+    assert!(kept.failure.reason.ends_with("there"));
+    assert_eq!(kept.fingerprint, failure.fingerprint());
 }
