@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use application::SharedStore;
 use application::events::observer::{EventObserver, Forgotten};
 use application::queues::QueueName;
 use domain::Clock;
@@ -11,7 +12,9 @@ use domain::event::outbox::OutboxReader;
 use infra_redis::engine::{
     Connection, EngineError, JobOutcome, OptionError, Queue, QueueId, WorkerObserver,
 };
-use telemetry::metrics::{InboxMetrics, JobMetrics, Metrics, OutboxMetrics, QueueDepth};
+use telemetry::metrics::{
+    DeadLetterMetrics, InboxMetrics, JobMetrics, Metrics, OutboxMetrics, QueueDepth,
+};
 
 /// How long a worker's loop may be silent before its process counts as wedged. It turns at least
 /// every few seconds.
@@ -180,11 +183,32 @@ impl EventObserver for EventCounts {
         }
     }
 
+    fn parked(&self, queue: QueueName) {
+        if let Some(inbox) = &self.inbox {
+            inbox.parked(queue.as_str());
+        }
+    }
+
     fn forgotten(&self, what: Forgotten) {
         if let Some(outbox) = &self.outbox {
             outbox.forgotten(what.published);
         }
     }
+}
+
+/// Shows how many dead letters wait for somebody to decide.
+pub fn dead_letters(metrics: &mut Metrics, store: &SharedStore) {
+    let gauges = DeadLetterMetrics::register(metrics);
+    let store = Arc::clone(store);
+    metrics.refresh_with("dead-letters", move || {
+        let (store, gauges) = (Arc::clone(&store), gauges.clone());
+        async move {
+            let dead = store.dead_letters().dead().await;
+            let dead = dead.map_err(|error| error.to_string())?.into_iter();
+            gauges.set(dead.map(|count| (count.handler, count.class.as_str(), count.letters)));
+            Ok(())
+        }
+    });
 }
 
 /// Shows how many events wait to be published, and for how long; what counts those that were.

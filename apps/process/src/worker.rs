@@ -243,7 +243,8 @@ async fn compose(
                 .observed_by(counts.clone());
         lanes.push(Lane {
             queue: QueueId::parse(prefix, queue.as_str())?,
-            processor: EventProcessor::new(queue, dispatcher, letters.clone(), Arc::clone(&clock)),
+            processor: EventProcessor::new(queue, dispatcher, letters.clone(), Arc::clone(&clock))
+                .observed_by(counts.clone()),
             settings: engine::WorkerSettings {
                 observer: Some(Arc::clone(&observer) as Arc<dyn engine::WorkerObserver>),
                 ..worker_settings(process, settings, queue, &table)

@@ -66,6 +66,7 @@ pub async fn compose(settings: &WebSettings) -> anyhow::Result<Web> {
 
     let mut metrics = Metrics::new();
     let counts = observe::outbox_backlog(&mut metrics, &outbox, &clock);
+    observe::dead_letters(&mut metrics, &store);
     let counts = EventCounts::default().of_outbox(counts);
     let counts: Arc<dyn EventObserver> = Arc::new(if settings.embedded {
         counts.of_inbox(&mut metrics)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use application::dead_letters::DeadLetters;
 use application::events::dispatcher::{DispatchError, Dispatcher};
+use application::events::observer::EventObserver;
 use application::queues::QueueName;
 use domain::event::cloud_event::DecodeError;
 use domain::event::dead_letter::{FailedAttempt, FailedForGood, FailedWork, FailureClass};
@@ -36,6 +37,7 @@ pub struct EventProcessor {
     dispatcher: Dispatcher,
     letters: DeadLetters,
     clock: Arc<dyn Clock>,
+    observer: Arc<dyn EventObserver>,
 }
 
 /// The job at hand.
@@ -57,7 +59,14 @@ impl EventProcessor {
             dispatcher,
             letters,
             clock,
+            observer: Arc::new(()),
         }
+    }
+
+    /// Tells somebody of jobs that wait for a newer release.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn EventObserver>) -> Self {
+        Self { observer, ..self }
     }
 
     async fn perform(&self, attempt: &Attempt<'_>) -> Result<(), JobError> {
@@ -87,6 +96,7 @@ impl EventProcessor {
         let wait = age.clamp(NEWER_VERSION_WAIT, LONGEST_NEWER_VERSION_WAIT);
         let line = format!("Waits {wait:.0?} for a newer release: {error}");
         info!(job.id = %job.id, "Event {} waits for a newer release: {error}", job.id);
+        self.observer.parked(self.queue);
         // The line is for whoever looks at the job; without it, the job waits all the same.
         if let Err(error) = context.log(&line).await {
             warn!(job.id = %job.id, %error, "Why job {} waits could not be noted", job.id);

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use infra_redis::engine::{
-    Backoff, Claimed, FailedAttempt, Failure, JobContext, JobError, JobId, JobOptions, JobOutcome,
-    Keep, NewJob, RateLimit, Reply, WorkerObserver, WorkerSettings,
+    Backoff, Claimed, FailedAttempt, Failure, FinishedState, JobContext, JobError, JobId,
+    JobOptions, JobOutcome, Keep, NewJob, RateLimit, Reply, RetryReset, WorkerObserver,
+    WorkerSettings,
 };
 use serde_json::{Value, json};
 use support::{Counter, TestQueue, echo, next, quick, telling};
@@ -380,6 +381,24 @@ async fn a_deferred_failure_never_reaches_the_processor() {
         Some("job stalled more than allowable limit")
     );
     assert!(told.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_job_that_lost_its_workers_too_often_is_worked_once_it_is_retried() {
+    let test = TestQueue::new().await;
+    let id = test.add(json!(1)).await;
+    let reason = "job stalled more than allowable limit";
+    test.on("HSET", &id, &["defa", reason]).await;
+    let (processor, mut told) = echo();
+    let worker = test.work(processor).await;
+    assert_eq!(test.finished(&id).await.deferred_failure, None);
+    let state = FinishedState::Failed;
+    let retried = test.queue.retry(&id, state, RetryReset::default()).await;
+    retried.unwrap();
+    assert_eq!(next(&mut told).await.id, id);
+    let job = test.finished(&id).await;
+    worker.stop(Duration::from_secs(5)).await;
+    assert_eq!(job.failed_reason, None);
 }
 
 #[tokio::test]

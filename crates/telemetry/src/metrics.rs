@@ -3,6 +3,7 @@
 //! [`Metrics`] is the process's registry; the families beside it are what the crates record
 //! through. Labels have few values: an identifier is never one.
 
+mod dead_letter;
 mod http;
 mod inbox;
 mod job;
@@ -21,6 +22,7 @@ use tracing::{debug, warn};
 
 use crate::probe::{self, Answer, Probe};
 
+pub use dead_letter::DeadLetterMetrics;
 pub use http::HttpMetrics;
 pub use inbox::InboxMetrics;
 pub use job::JobMetrics;

@@ -143,6 +143,7 @@ macro_rules! store_contract {
                 lets_one_of_two_that_decide_at_once_have_its_way,
                 leaves_no_letter_dead_whose_handler_acts_at_the_same_time,
                 keeps_what_no_text_should_hold,
+                counts_what_is_dead_by_handler_and_class,
             ]
         );
         $crate::contract!(

@@ -1,5 +1,7 @@
 //! Who is told what happens on the path of events.
 
+use crate::queues::QueueName;
+
 /// How much was forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Forgotten {
@@ -18,6 +20,9 @@ pub trait EventObserver: Send + Sync {
 
     /// An event came again to a handler that had acted on it, and took no effect.
     fn duplicate(&self, _handler: &'static str) {}
+
+    /// A job of a queue waits, because a newer release wrote its event.
+    fn parked(&self, _queue: QueueName) {}
 
     /// This was old enough to forget.
     fn forgotten(&self, _what: Forgotten) {}

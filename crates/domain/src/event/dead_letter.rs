@@ -11,7 +11,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use fingerprint::fingerprint;
-pub use repository::{DeadLetterFilter, DeadLetterReader, DeadLetterRepository};
+pub use repository::{DeadLetterCount, DeadLetterFilter, DeadLetterReader, DeadLetterRepository};
 pub use road::{RedriveError, RedriveRoad};
 
 use super::EventId;

@@ -9,14 +9,14 @@ use application::queues::{QueueName, QueueTable};
 use async_trait::async_trait;
 use domain::curators::CuratorId;
 use domain::event::dead_letter::{DeadLetter, DeadLetterFilter, FailureClass, LetterState};
-use domain::{EventEnvelope, EventKind, Store, UnitOfWork, UnixMillis};
+use domain::{EventEnvelope, EventKind, Store, StoreError, UnitOfWork, UnixMillis};
 use infra_redis::engine::{ConnectionSettings, JobOptions};
 use infra_redis::reconciler::Reconciler;
 use infra_redis::redriver::QueueRedriver;
 use serde_json::json;
 use testkit::builders::{NOW, any_event};
 use testkit::clock::FixedClock;
-use testkit::faulty::{FaultyStore, corrupt, unavailable};
+use testkit::faulty::{FaultyStore, corrupt};
 use testkit::memory::MemoryStore;
 use testkit::program::eventually;
 use testkit::proxy::Proxy;
@@ -62,6 +62,11 @@ fn reconciler(installation: &Installation, store: &Arc<dyn Store>) -> Reconciler
     Reconciler::new(connection, prefix, QueueName::Analytics, letters, RETENTION).unwrap()
 }
 
+/// What another attempt may mend.
+fn conflict() -> StoreError {
+    StoreError::Conflict("card")
+}
+
 /// A worker whose handlers fail so often, and whose letters go where nothing fails.
 async fn fail(installation: &Installation, event: &EventEnvelope, store: &FaultyStore) {
     let letters: Arc<dyn Store> = Arc::new(store.memory.clone());
@@ -82,7 +87,7 @@ async fn a_job_that_failed_for_good_is_kept_with_its_history_and_comes_back_when
     let settings = ["analytics.backoff=1ms", "analytics.attempts=2"];
     let installation = Installation::set_to(&settings).await;
     let faulty = FaultyStore::new(MemoryStore::new());
-    faulty.never_begins(unavailable);
+    faulty.never_begins(conflict);
     let event = any_event();
     fail(&installation, &event, &faulty).await;
 
@@ -96,8 +101,8 @@ async fn a_job_that_failed_for_good_is_kept_with_its_history_and_comes_back_when
         (FailureClass::Exhausted, 2)
     );
     assert_eq!(failure.payload, event.to_json());
-    assert_eq!(failure.reason, "storage is unavailable");
-    let trace = "Error: storage is unavailable\n    caused by: the cable is cut";
+    assert_eq!(failure.reason, "card is taken already");
+    let trace = "Error: card is taken already";
     let history: Vec<_> = failure.history.iter().map(|a| (a.at, &*a.trace)).collect();
     assert_eq!(history, [(Some(NOW), trace), (Some(NOW), trace)]);
 
@@ -117,6 +122,31 @@ async fn a_job_that_failed_for_good_is_kept_with_its_history_and_comes_back_when
     let counts = store.analytics().daily().await.unwrap();
     assert_eq!(counts.len(), 1);
     assert_eq!(counts[0].count, 1);
+}
+
+#[tokio::test]
+async fn two_operators_who_redrive_a_letter_at_once_send_it_once() {
+    let installation = Installation::new().await;
+    let faulty = FaultyStore::new(MemoryStore::new());
+    faulty.never_begins(corrupt);
+    let event = any_event();
+    fail(&installation, &event, &faulty).await;
+    let store: Arc<dyn Store> = Arc::new(faulty.memory.clone());
+    tokio::join!(
+        send_all(&installation, &store),
+        send_all(&installation, &store)
+    );
+    let queue = installation.queue(QueueName::Analytics);
+    let counts = queue.counts().await.unwrap();
+    assert_eq!((counts.prioritized, counts.failed), (1, 0));
+    assert_eq!(all(&store).await[0].state, LetterState::Redriven);
+    let worker = installation.count_into(&store).await;
+    installation
+        .finished(QueueName::Analytics, &id_of(&event))
+        .await;
+    worker.stop(Duration::from_secs(5)).await;
+    assert_eq!(store.analytics().daily().await.unwrap()[0].count, 1);
+    assert_eq!(all(&store).await[0].state, LetterState::Resolved);
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use domain::event::dead_letter::{
-    DeadLetter, DeadLetterFilter, DeadLetterId, DeadLetterReader, DeadLetterRepository,
-    FailedAttempt, FailedForGood, FailedWork, LetterState,
+    DeadLetter, DeadLetterCount, DeadLetterFilter, DeadLetterId, DeadLetterReader,
+    DeadLetterRepository, FailedAttempt, FailedForGood, FailedWork, LetterState,
 };
 use domain::{EventId, Page, PageRequest, StoreError, UnixMillis};
 use sqlx::FromRow;
@@ -117,6 +117,25 @@ impl PostgresUnitOfWork {
             .await
             .map_err(unavailable)?;
         Ok(id.map(DeadLetterId::from))
+    }
+}
+
+#[derive(FromRow)]
+struct CountRow {
+    handler: String,
+    class: String,
+    letters: i64,
+}
+
+impl TryFrom<CountRow> for DeadLetterCount {
+    type Error = StoreError;
+
+    fn try_from(row: CountRow) -> Result<Self, Self::Error> {
+        Ok(Self {
+            handler: row.handler,
+            class: row.class.parse().map_err(corrupt("dead letter"))?,
+            letters: row.letters.unsigned_abs(),
+        })
     }
 }
 
@@ -251,5 +270,22 @@ impl DeadLetterReader for PostgresStore {
             page.limit,
             DeadLetter::position,
         ))
+    }
+
+    async fn dead(&self) -> Result<Vec<DeadLetterCount>, StoreError> {
+        // The condition is the one of the index of open letters, so that no other row is read.
+        sqlx::query_as::<_, CountRow>(
+            "SELECT handler, class, count(*) AS letters
+             FROM dead_letters
+             WHERE state IN ('dead', 'redriven') AND state = 'dead'
+             GROUP BY handler, class
+             ORDER BY handler, class",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unreadable("dead letter"))?
+        .into_iter()
+        .map(DeadLetterCount::try_from)
+        .collect()
     }
 }

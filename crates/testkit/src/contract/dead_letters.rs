@@ -1,8 +1,8 @@
 //! Clauses about jobs that failed for good.
 
 use domain::event::dead_letter::{
-    DeadLetter, DeadLetterFilter, DeadLetterId, FailedAttempt, FailedForGood, FailedWork,
-    FailureClass, LetterState,
+    DeadLetter, DeadLetterCount, DeadLetterFilter, DeadLetterId, FailedAttempt, FailedForGood,
+    FailedWork, FailureClass, LetterState,
 };
 use domain::{EventId, PageRequest};
 
@@ -369,4 +369,38 @@ pub async fn keeps_what_no_text_should_hold(store: &dyn Adapter) {
     assert!(kept.failure.payload.ends_with("payload"));
     assert!(kept.failure.reason.ends_with("there"));
     assert_eq!(kept.fingerprint, failure.fingerprint());
+}
+
+pub async fn counts_what_is_dead_by_handler_and_class(store: &dyn Adapter) {
+    assert_eq!(store.dead_letters().dead().await.unwrap(), []);
+    let kept = async |handler: &str, class| {
+        let mut failure = failed_for_good(handler, &any_event());
+        failure.class = class;
+        record(store, &failure).await
+    };
+    let redriven = kept("feeds.update", FailureClass::Stalled).await;
+    assert!(bring_to(store, &redriven, LetterState::Redriven).await);
+    let discarded = kept("feeds.update", FailureClass::Permanent).await;
+    assert!(bring_to(store, &discarded, LetterState::Discarded).await);
+    for class in [
+        FailureClass::Permanent,
+        FailureClass::Exhausted,
+        FailureClass::Permanent,
+    ] {
+        kept("feeds.update", class).await;
+    }
+    kept("", FailureClass::Undecodable).await;
+    let mut counts = store.dead_letters().dead().await.unwrap();
+    counts.sort();
+    let count = |handler: &str, class, letters| DeadLetterCount {
+        handler: handler.to_owned(),
+        class,
+        letters,
+    };
+    let expected = [
+        count("", FailureClass::Undecodable, 1),
+        count("feeds.update", FailureClass::Permanent, 2),
+        count("feeds.update", FailureClass::Exhausted, 1),
+    ];
+    assert_eq!(counts, expected);
 }

@@ -1,9 +1,11 @@
 //! Jobs that failed for good.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use domain::event::dead_letter::{
-    DeadLetter, DeadLetterFilter, DeadLetterId, DeadLetterReader, DeadLetterRepository,
-    FailedForGood, LetterState,
+    DeadLetter, DeadLetterCount, DeadLetterFilter, DeadLetterId, DeadLetterReader,
+    DeadLetterRepository, FailedForGood, LetterState,
 };
 use domain::{EventId, Page, PageRequest, StoreError, UnixMillis};
 
@@ -144,5 +146,25 @@ impl DeadLetterReader for MemoryStore {
             page.limit,
             DeadLetter::position,
         ))
+    }
+
+    async fn dead(&self) -> Result<Vec<DeadLetterCount>, StoreError> {
+        let mut counts = BTreeMap::new();
+        self.read(|state| {
+            for letter in state.dead_letters.values() {
+                if letter.state == LetterState::Dead {
+                    let failure = &letter.failure;
+                    let key = (failure.work.handler.clone(), failure.class);
+                    *counts.entry(key).or_default() += 1;
+                }
+            }
+        });
+        let counts = counts.into_iter();
+        let count = |((handler, class), letters)| DeadLetterCount {
+            handler,
+            class,
+            letters,
+        };
+        Ok(counts.map(count).collect())
     }
 }

@@ -29,6 +29,17 @@ pub struct DeadLetterFilter {
     pub until: Option<UnixMillis>,
 }
 
+/// How many letters are dead.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeadLetterCount {
+    /// Of this handler.
+    pub handler: String,
+    /// Of this class.
+    pub class: FailureClass,
+    /// So many.
+    pub letters: u64,
+}
+
 /// Changes dead letters. Each change counts one revision more.
 #[async_trait]
 pub trait DeadLetterRepository: Send {
@@ -80,4 +91,7 @@ pub trait DeadLetterReader: Send + Sync {
         filter: &DeadLetterFilter,
         page: PageRequest,
     ) -> Result<Page<DeadLetter>, StoreError>;
+
+    /// How many letters wait for somebody to decide, by handler and class; none that are nought.
+    async fn dead(&self) -> Result<Vec<DeadLetterCount>, StoreError>;
 }
