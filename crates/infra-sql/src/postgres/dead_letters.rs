@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::event::dead_letter::{
     DeadLetter, DeadLetterCount, DeadLetterFilter, DeadLetterId, DeadLetterReader,
-    DeadLetterRepository, FailedAttempt, FailedForGood, FailedWork, LetterState,
+    DeadLetterRepository, FailedAttempt, FailedForGood, FailedWork, FailureClass, LetterState,
 };
 use domain::{EventId, Page, PageRequest, StoreError, UnixMillis};
 use sqlx::FromRow;
@@ -254,7 +254,7 @@ impl DeadLetterReader for PostgresStore {
         .bind(&filter.queue)
         .bind(&filter.handler)
         .bind(&filter.kind)
-        .bind(filter.class.map(|class| class.as_str()))
+        .bind(filter.class.map(FailureClass::as_str))
         .bind(&filter.fingerprint)
         .bind(filter.state.map(LetterState::as_str))
         .bind(filter.from.map(UnixMillis::as_i64))
