@@ -62,6 +62,25 @@ impl PasswordHasher for Argon2Passwords {
         })
         .await
     }
+
+    fn is_current(&self, hash: &PasswordHash) -> bool {
+        is_current(hash)
+    }
+}
+
+/// Whether a hash costs at least as much to guess as one made today.
+fn is_current(kept: &PasswordHash) -> bool {
+    let Ok(kept) = phc::PasswordHash::new(kept.as_str()) else {
+        return false;
+    };
+    let Ok(params) = Params::try_from(&kept) else {
+        return false;
+    };
+    kept.algorithm == Algorithm::Argon2id.ident()
+        && kept.version == Some(Version::V0x13.into())
+        && params.m_cost() >= MEMORY_KIB
+        && params.t_cost() >= PASSES
+        && params.p_cost() >= LANES
 }
 
 fn hash(password: &Password) -> Result<PasswordHash, BoxError> {
@@ -87,6 +106,33 @@ mod tests {
 
     fn password(text: &str) -> Password {
         Password::parse(text.to_owned()).unwrap()
+    }
+
+    /// A hash with other parameters than today's.
+    fn hash_with(algorithm: Algorithm, memory: u32, passes: u32) -> PasswordHash {
+        let params = Params::new(memory, passes, LANES, None).unwrap();
+        let hasher = Argon2::new(algorithm, Version::V0x13, params);
+        let hash: phc::PasswordHash = hasher.hash_password(b"correct horse").unwrap();
+        PasswordHash::from_phc(hash.to_string())
+    }
+
+    #[test]
+    fn a_hash_is_current_if_it_costs_as_much_as_one_made_today() {
+        assert!(is_current(&hash(&password("correct horse")).unwrap()));
+        let stronger = hash_with(Algorithm::Argon2id, MEMORY_KIB + 1024, PASSES + 1);
+        assert!(is_current(&stronger));
+        for weaker in [
+            hash_with(Algorithm::Argon2id, MEMORY_KIB - 1024, PASSES),
+            hash_with(Algorithm::Argon2id, MEMORY_KIB, PASSES - 1),
+            hash_with(Algorithm::Argon2i, MEMORY_KIB, PASSES),
+        ] {
+            assert!(!is_current(&weaker), "{}", weaker.as_str());
+            let is_right = verify(&password("correct horse"), &weaker).unwrap();
+            assert!(is_right, "it goes on working: {}", weaker.as_str());
+        }
+        assert!(!is_current(&PasswordHash::from_phc(
+            "not a hash".to_owned()
+        )));
     }
 
     #[tokio::test]

@@ -115,6 +115,7 @@ macro_rules! store_contract {
                 finds_a_curator_by_id_and_by_handle,
                 misses_politely_what_was_never_added,
                 keeps_the_password_hash_for_signing_in,
+                replaces_a_password_hash_only_if_it_is_the_one_that_was,
                 refuses_a_handle_that_is_taken,
                 tells_who_exists,
                 finds_a_token_by_its_hash,

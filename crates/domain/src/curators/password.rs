@@ -72,6 +72,9 @@ pub trait PasswordHasher: Send + Sync {
         password: Password,
         hash: Option<PasswordHash>,
     ) -> Result<bool, BoxError>;
+
+    /// Whether a hash was made as [`hash`](Self::hash) makes them today, and not in a weaker way.
+    fn is_current(&self, hash: &PasswordHash) -> bool;
 }
 
 #[cfg(test)]

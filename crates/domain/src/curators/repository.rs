@@ -25,6 +25,15 @@ pub trait CuratorRepository: Send {
     /// Whether there is such a curator.
     async fn exists(&mut self, curator: CuratorId) -> Result<bool, StoreError>;
 
+    /// Puts one hash of a password in another's place; `false`, and nothing changed, if the curator's
+    /// hash is not the one that was.
+    async fn replace_password(
+        &mut self,
+        curator: CuratorId,
+        was: &PasswordHash,
+        becomes: &PasswordHash,
+    ) -> Result<bool, StoreError>;
+
     /// Adds a token.
     async fn add_token(&mut self, token: &ApiToken) -> Result<(), StoreError>;
 

@@ -95,6 +95,24 @@ impl CuratorRepository for SqliteUnitOfWork {
             .map_err(unavailable)
     }
 
+    async fn replace_password(
+        &mut self,
+        curator: CuratorId,
+        was: &PasswordHash,
+        becomes: &PasswordHash,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE curators SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2",
+        )
+        .bind(curator.as_uuid())
+        .bind(was.as_str())
+        .bind(becomes.as_str())
+        .execute(self.connection())
+        .await
+        .map_err(unavailable)?;
+        Ok(done.rows_affected() > 0)
+    }
+
     async fn add_token(&mut self, token: &ApiToken) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO api_tokens (id, curator_id, name, prefix, hash, issued_at)

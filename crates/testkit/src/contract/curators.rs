@@ -1,7 +1,7 @@
 //! Clauses about curators, tokens and follows.
 
 use domain::StoreError;
-use domain::curators::{Credentials, CuratorId, DisplayName, Follow};
+use domain::curators::{Credentials, Curator, CuratorId, DisplayName, Follow, PasswordHash};
 
 use super::{Adapter, commit, follow, followers, nobodys_handle, register};
 use crate::builders::{self, NOW, at, password_hash, token_of};
@@ -48,6 +48,29 @@ pub async fn keeps_the_password_hash_for_signing_in(store: &dyn Adapter) {
         store.curators().credentials(&ada.handle).await.unwrap(),
         Some(expected)
     );
+}
+
+pub async fn replaces_a_password_hash_only_if_it_is_the_one_that_was(store: &dyn Adapter) {
+    let [ada, bob] = register(store).await;
+    let (was, becomes) = (password_hash(), PasswordHash::from_phc("$new".to_owned()));
+    let replace = async |curator: CuratorId| {
+        commit(store, async |unit| {
+            unit.curators()
+                .replace_password(curator, &was, &becomes)
+                .await
+        })
+        .await
+    };
+    assert!(replace(ada.id).await);
+    assert!(!replace(ada.id).await, "it is another one by now");
+    assert!(!replace(CuratorId::generate(NOW)).await);
+
+    let kept = async |curator: &Curator| {
+        let credentials = store.curators().credentials(&curator.handle).await;
+        credentials.unwrap().unwrap().password_hash
+    };
+    assert_eq!(kept(&ada).await, becomes);
+    assert_eq!(kept(&bob).await, was, "nobody else's has changed");
 }
 
 pub async fn refuses_a_handle_that_is_taken(store: &dyn Adapter) {

@@ -29,6 +29,20 @@ impl CuratorRepository for MemoryUnitOfWork {
         Ok(self.state.curators.contains_key(&curator))
     }
 
+    async fn replace_password(
+        &mut self,
+        curator: CuratorId,
+        was: &PasswordHash,
+        becomes: &PasswordHash,
+    ) -> Result<bool, StoreError> {
+        let kept = self.state.curators.get_mut(&curator);
+        let Some((_, hash)) = kept.filter(|(_, hash)| hash == was) else {
+            return Ok(false);
+        };
+        hash.clone_from(becomes);
+        Ok(true)
+    }
+
     async fn add_token(&mut self, token: &ApiToken) -> Result<(), StoreError> {
         self.state.require_curator(token.curator)?;
         self.state.tokens.insert(token.id, token.clone());
