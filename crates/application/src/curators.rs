@@ -3,19 +3,22 @@
 mod secret;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use secret::TokenSecret;
 
 use domain::curators::{
-    ApiToken, Curator, CuratorId, DisplayName, Follow, FollowError, Handle, Password,
+    ApiToken, Curator, CuratorId, DisplayName, Follow, FollowError, Handle, Password, PasswordHash,
     PasswordHasher, TokenId, TokenName,
 };
 use domain::event::Origin;
 use domain::store::BoxError;
 use domain::{Clock, DomainEvent, EventEnvelope, StoreError, UnitOfWork};
 use subtle::ConstantTimeEq;
+use tracing::warn;
 
 use crate::SharedStore;
+use crate::rates::{Counted, RateLimit, Rates};
 
 /// Why something about an account can't be done.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +29,12 @@ pub enum CuratorError {
     /// No curator has this handle and password.
     #[error("handle or password is wrong")]
     WrongCredentials,
+    /// There were too many attempts to sign in as this curator, whether there is one or not.
+    #[error("too many attempts to sign in with this handle")]
+    TooManyAttempts {
+        /// When there may be another.
+        again_in: Duration,
+    },
     /// There is no such curator.
     #[error("there is no such curator")]
     UnknownCurator,
@@ -60,6 +69,7 @@ pub struct Curators {
     store: SharedStore,
     clock: Arc<dyn Clock>,
     passwords: Arc<dyn PasswordHasher>,
+    sign_ins: Option<(Rates, RateLimit)>,
 }
 
 impl Curators {
@@ -73,7 +83,15 @@ impl Curators {
             store,
             clock,
             passwords,
+            sign_ins: None,
         }
+    }
+
+    /// Limits the attempts to sign in as one curator; one that succeeds makes the others forgotten.
+    #[must_use]
+    pub fn limiting_sign_ins(mut self, rates: Rates, limit: RateLimit) -> Self {
+        self.sign_ins = Some((rates, limit));
+        self
     }
 
     /// Makes an account.
@@ -107,16 +125,21 @@ impl Curators {
         password: Password,
         name: TokenName,
     ) -> Result<(ApiToken, TokenSecret), CuratorError> {
+        self.count_attempt(handle).await?;
         let credentials = self.store.curators().credentials(handle).await?;
         let (curator, hash) = match credentials {
             Some(found) => (Some(found.curator), Some(found.password_hash)),
             None => (None, None),
         };
-        let is_right = self.passwords.verify(password, hash).await;
-        let is_right = is_right.map_err(CuratorError::Secrets)?;
+        let verified = self.passwords.verify(password.clone(), hash.clone()).await;
+        let is_right = verified.map_err(CuratorError::Secrets)?;
         let curator = curator
             .filter(|_| is_right)
             .ok_or(CuratorError::WrongCredentials)?;
+        self.forget_attempts(handle).await;
+        if let Some(hash) = hash.filter(|hash| !self.passwords.is_current(hash)) {
+            self.hash_again(curator, password, hash).await;
+        }
 
         let secret = TokenSecret::generate().map_err(CuratorError::Secrets)?;
         let now = self.clock.now();
@@ -134,13 +157,54 @@ impl Curators {
         Ok((token, secret))
     }
 
-    /// Whose token this is, if it is one.
-    pub async fn authenticate(&self, secret: &str) -> Result<Option<CuratorId>, StoreError> {
+    /// Before the password is looked at, so that attempts made at once are counted, too.
+    async fn count_attempt(&self, handle: &Handle) -> Result<(), CuratorError> {
+        let Some((rates, limit)) = &self.sign_ins else {
+            return Ok(());
+        };
+        let attempt = rates.take(&Counted::SignIns(handle.clone()), *limit).await;
+        if attempt.is_allowed() {
+            return Ok(());
+        }
+        Err(CuratorError::TooManyAttempts {
+            again_in: attempt.ends_in(),
+        })
+    }
+
+    async fn forget_attempts(&self, handle: &Handle) {
+        if let Some((rates, _)) = &self.sign_ins {
+            rates.forget(&Counted::SignIns(handle.clone())).await;
+        }
+    }
+
+    /// Keeps a password as passwords are hashed today. Whoever signs in gets in even if that fails:
+    /// the older hash is as right as before, and the next time is as good.
+    async fn hash_again(&self, curator: CuratorId, password: Password, old: PasswordHash) {
+        let replaced = async {
+            let new = self.passwords.hash(password).await;
+            let new = new.map_err(CuratorError::Secrets)?;
+            let mut work = self.store.begin().await?;
+            if work
+                .curators()
+                .replace_password(curator, &old, &new)
+                .await?
+            {
+                work.commit().await?;
+            }
+            Ok::<_, CuratorError>(())
+        };
+        if let Err(error) = replaced.await {
+            warn!("A password could not be hashed anew: {error}");
+        }
+    }
+
+    /// The token behind this text, if it is one.
+    pub async fn authenticate(&self, secret: &str) -> Result<Option<ApiToken>, StoreError> {
         let hash = secret::hash(secret);
         let token = self.store.curators().token(&hash).await?;
         // The database's index compares byte by byte; this comparison does not.
         let is_same = |token: &ApiToken| token.hash.as_bytes().ct_eq(hash.as_bytes()).into();
-        Ok(token.filter(is_same).map(|token| token.curator))
+        Ok(token.filter(is_same))
     }
 
     /// A curator's tokens, newest first.

@@ -12,6 +12,7 @@ pub mod events;
 pub mod feeds;
 pub mod notifications;
 pub mod queues;
+pub mod rates;
 
 use std::sync::Arc;
 

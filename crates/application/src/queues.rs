@@ -59,12 +59,12 @@ pub fn route(kind: EventKind) -> &'static [QueueName] {
     }
 }
 
-/// At most so many job starts in a window.
+/// At most so many job starts, or whatever else is counted, in a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// How many jobs may start.
+    /// How many there may be.
     pub max: NonZeroU32,
-    /// How long the window is, from its first job.
+    /// How long the window is, from the first.
     pub window: Duration,
 }
 
@@ -252,7 +252,8 @@ impl SettingValue {
     }
 }
 
-fn parse_rate_limit(value: &str) -> Option<RateLimit> {
+/// A rate limit as people write it in settings: `100/60s`; absent if it is not one.
+pub fn parse_rate_limit(value: &str) -> Option<RateLimit> {
     let (max, window) = value.split_once('/')?;
     let window = parse_duration(window).filter(|window| !window.is_zero())?;
     Some(RateLimit {

@@ -75,6 +75,7 @@ mod scheduler;
 mod scripts;
 mod slot;
 mod state;
+mod tally;
 mod worker;
 
 pub use backoff::{Backoff, BackoffError, BackoffStrategy, FailedAttempt};
@@ -99,6 +100,7 @@ pub use registration::RegisteredWorker;
 pub use reply::Reply;
 pub use scheduler::{JobTemplate, Schedule, ScheduledJob, Scheduler, SchedulerOptions};
 pub use state::{FinishedState, JobState};
+pub use tally::{Tallied, Tally};
 pub use worker::{
     ConnectedWorker, JobOutcome, LookAhead, RateLimit, StopReport, Worker, WorkerHandle,
     WorkerObserver, WorkerSettings,

@@ -24,7 +24,7 @@ use testkit::memory::MemoryStore;
 
 pub(crate) use handler::{Does, FakeHandler};
 pub(crate) use outbox::FakeOutbox;
-pub(crate) use passwords::{BROKEN, PlainPasswords};
+pub(crate) use passwords::{BROKEN, OLD, PlainPasswords};
 pub(crate) use relay::{SETTINGS, Stage, ids, until_idle};
 pub(crate) use testkit::faulty::{FaultyStore, corrupt, unavailable};
 

@@ -1,10 +1,16 @@
 //! Signing in: tokens that are issued, used and revoked.
 
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
 use application::curators::{CuratorError, TokenSecret};
-use domain::curators::{ApiToken, Curator, TokenName};
+use application::rates::{RateLimit, Rates};
+use domain::Store;
+use domain::curators::{ApiToken, Curator, Handle, PasswordHash, TokenName};
 use testkit::builders::{at, handle_of};
 
-use crate::support::{App, BROKEN, PASSWORD, password};
+use crate::support::{App, BROKEN, OLD, PASSWORD, password};
 
 pub(crate) fn name(text: &str) -> TokenName {
     TokenName::parse(text).unwrap()
@@ -25,7 +31,10 @@ async fn a_token_says_whose_it_is() {
     let (_, others) = issue(&app, &bob, "laptop").await;
     assert_eq!(token.curator, ada.id);
 
-    let whose = async |secret: &str| app.curators.authenticate(secret).await.unwrap();
+    let whose = async |secret: &str| {
+        let token = app.curators.authenticate(secret).await.unwrap();
+        token.map(|token| token.curator)
+    };
     assert_eq!(whose(secret.expose()).await, Some(ada.id));
     assert_eq!(whose(others.expose()).await, Some(bob.id));
     assert_eq!(whose("bw_nonsense").await, None);
@@ -106,9 +115,12 @@ async fn a_revoked_token_is_nobodys() {
     let (_, kept) = issue(&app, &ada, "phone").await;
     app.curators.revoke_token(ada.id, token.id).await.unwrap();
 
-    let whose = async |secret: &TokenSecret| app.curators.authenticate(secret.expose()).await;
-    assert_eq!(whose(&secret).await.unwrap(), None);
-    assert_eq!(whose(&kept).await.unwrap(), Some(ada.id));
+    let whose = async |secret: &TokenSecret| {
+        let token = app.curators.authenticate(secret.expose()).await.unwrap();
+        token.map(|token| token.curator)
+    };
+    assert_eq!(whose(&secret).await, None);
+    assert_eq!(whose(&kept).await, Some(ada.id));
     let again = app.curators.revoke_token(ada.id, token.id).await;
     assert!(
         matches!(again, Err(CuratorError::UnknownToken)),
@@ -127,7 +139,7 @@ async fn somebody_elses_token_can_not_be_revoked() {
         "{refused:?}"
     );
     let whose = app.curators.authenticate(secret.expose()).await.unwrap();
-    assert_eq!(whose, Some(ada.id));
+    assert_eq!(whose, Some(token), "it is hers as before");
 }
 
 #[tokio::test]
@@ -137,4 +149,78 @@ async fn tokens_raise_no_events() {
     let (token, _) = issue(&app, &ada, "laptop").await;
     app.curators.revoke_token(ada.id, token.id).await.unwrap();
     assert_eq!(app.kinds().len(), 1, "only that she registered");
+}
+
+#[tokio::test]
+async fn a_hash_of_an_earlier_release_is_made_anew_when_its_owner_signs_in() {
+    let app = App::new();
+    let [ada] = app.register(["ada"]).await;
+    let kept = async || {
+        let credentials = app.store.memory.curators().credentials(&ada.handle).await;
+        credentials.unwrap().unwrap().password_hash
+    };
+    let today = PasswordHash::from_phc(PASSWORD.to_owned());
+    let old = PasswordHash::from_phc(format!("{PASSWORD}{OLD}"));
+    let mut unit = app.store.memory.begin().await.unwrap();
+    let repository = unit.curators();
+    assert!(
+        repository
+            .replace_password(ada.id, &today, &old)
+            .await
+            .unwrap()
+    );
+    unit.commit().await.unwrap();
+
+    let wrong = password("wrong horse");
+    let refused = app
+        .curators
+        .issue_token(&ada.handle, wrong, name("a"))
+        .await;
+    assert!(refused.is_err());
+    assert_eq!(kept().await, old, "a wrong password changes nothing");
+    issue(&app, &ada, "laptop").await;
+    assert_eq!(kept().await, today);
+    issue(&app, &ada, "phone").await;
+}
+
+#[tokio::test]
+async fn guessing_a_password_ends_after_some_attempts_for_those_who_exist_and_those_who_do_not() {
+    let app = App::new();
+    let [ada] = app.register(["ada"]).await;
+    let limit = RateLimit {
+        max: NonZeroU32::new(3).unwrap(),
+        window: Duration::from_secs(900),
+    };
+    let rates = Rates::of_this_process(Arc::new(app.clock.clone()));
+    let curators = app.curators.clone().limiting_sign_ins(rates, limit);
+    let sign_in = async |handle: &Handle, text| {
+        curators
+            .issue_token(handle, password(text), name("a"))
+            .await
+    };
+
+    for handle in [ada.handle.clone(), handle_of("nobody")] {
+        for _ in 0..3 {
+            let wrong = sign_in(&handle, "wrong horse").await;
+            assert!(
+                matches!(wrong, Err(CuratorError::WrongCredentials)),
+                "{wrong:?}"
+            );
+        }
+        let refused = sign_in(&handle, PASSWORD).await;
+        let Err(CuratorError::TooManyAttempts { again_in }) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(again_in, limit.window);
+    }
+    let guesses = app.passwords.verified().len();
+    assert_eq!(guesses, 6, "what is refused costs no hashing");
+
+    app.clock.advance(limit.window);
+    for _ in 0..4 {
+        sign_in(&ada.handle, "wrong horse").await.unwrap_err();
+        sign_in(&ada.handle, "wrong horse").await.unwrap_err();
+        // Whoever knows the password is not held up by what was tried before.
+        sign_in(&ada.handle, PASSWORD).await.unwrap();
+    }
 }

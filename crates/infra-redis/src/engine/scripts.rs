@@ -279,6 +279,8 @@ script!(
 );
 script!(SCHEDULERS, "schedulers", ["scheduler"]);
 
+script!(TALLY, "tally", []);
+
 script!(CHECK_PLACE, "check_place", []);
 script!(CHECK_JOBS, "check_jobs", ["homeless"]);
 script!(
