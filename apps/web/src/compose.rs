@@ -15,10 +15,12 @@ use application::events::upkeep::Upkeep;
 use application::feeds::Feeds;
 use application::notifications::Notifications;
 use application::queues::QueueName;
+use application::rates::Rates;
 use domain::event::outbox::OutboxReader;
 use domain::{Clock, EventPublisher};
 use infra_redis::engine::Connection;
 use infra_redis::publisher::QueuePublisher;
+use infra_redis::rates::SharedCounter;
 use process::SystemClock;
 use process::observe::{self, EventCounts};
 use process::settings::Database;
@@ -91,14 +93,23 @@ pub async fn compose(settings: &WebSettings) -> anyhow::Result<Web> {
     let upkeep = Upkeep::new(database.retention(), Arc::clone(&clock), retention, counts);
 
     let passwords = Arc::new(Argon2Passwords::new(PASSWORDS_AT_ONCE));
+    let rates = rates(settings, valkey.as_ref(), &clock)?;
+    let mut curators = Curators::new(Arc::clone(&store), Arc::clone(&clock), passwords);
+    if let Some(limit) = settings.rates.sign_in_rate.0 {
+        curators = curators.limiting_sign_ins(rates.clone(), limit);
+    }
     let app = App {
-        curators: Curators::new(Arc::clone(&store), Arc::clone(&clock), passwords),
+        curators,
         cards: Cards::new(Arc::clone(&store), Arc::clone(&clock)),
         feeds: Feeds::new(Arc::clone(&store)),
         notifications: Notifications::new(Arc::clone(&store), Arc::clone(&clock)),
         analytics: Analytics::new(Arc::clone(&store)),
         metrics: HttpMetrics::register(&mut metrics),
-        limits: Limits::default(),
+        limits: Limits {
+            requests: settings.rates.token_rate.0,
+            ..Limits::default()
+        },
+        rates,
         clock,
     };
     Ok(Web {
@@ -109,6 +120,19 @@ pub async fn compose(settings: &WebSettings) -> anyhow::Result<Web> {
         metrics,
         database,
     })
+}
+
+/// Counted in Valkey by all web processes, or by this one alone.
+fn rates(
+    settings: &WebSettings,
+    valkey: Option<&Connection>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Rates> {
+    let Some(connection) = valkey else {
+        return Ok(Rates::of_this_process(Arc::clone(clock)));
+    };
+    let counter = SharedCounter::new(connection, &settings.valkey.valkey_prefix)?;
+    Ok(Rates::shared(Arc::new(counter), Arc::clone(clock)))
 }
 
 /// Queues in Valkey, or the handlers in this process.

@@ -9,9 +9,11 @@ pub mod compose;
 mod cursor;
 mod extract;
 mod fields;
+mod head;
 mod page;
 mod passwords;
 pub mod problem;
+mod rate;
 mod request;
 mod routes;
 mod serve;
@@ -25,6 +27,7 @@ use application::cards::Cards;
 use application::curators::Curators;
 use application::feeds::Feeds;
 use application::notifications::Notifications;
+use application::rates::{RateLimit, Rates};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -54,6 +57,8 @@ pub struct App {
     pub metrics: HttpMetrics,
     /// What a request may use.
     pub limits: Limits,
+    /// What counts the requests of each token.
+    pub rates: Rates,
 }
 
 /// What a request may use before it is refused.
@@ -65,6 +70,12 @@ pub struct Limits {
     pub body_time: Duration,
     /// How long a request may take in all, its body included.
     pub request_time: Duration,
+    /// The most bytes of the path and the query.
+    pub target_bytes: usize,
+    /// The most bytes of all header fields, names and values.
+    pub header_bytes: usize,
+    /// The most requests with one token; any number if absent.
+    pub requests: Option<RateLimit>,
 }
 
 impl Default for Limits {
@@ -73,6 +84,9 @@ impl Default for Limits {
             body_bytes: 64 * 1024,
             body_time: Duration::from_secs(5),
             request_time: Duration::from_secs(10),
+            target_bytes: 8 * 1024,
+            header_bytes: 16 * 1024,
+            requests: None,
         }
     }
 }
@@ -83,6 +97,7 @@ pub fn router(app: App) -> Router {
         .fallback(routes::unknown)
         .method_not_allowed_fallback(routes::method_not_allowed)
         .layer(DefaultBodyLimit::max(app.limits.body_bytes))
+        .layer(from_fn_with_state(app.clone(), head::limited))
         .layer(from_fn_with_state(app.clone(), request::bounded))
         .layer(CatchPanicLayer::custom(request::panicked))
         // The outermost, because it completes the problem documents of all the others.

@@ -13,7 +13,9 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span, info, info_span, warn};
 
 use crate::App;
+use crate::head;
 use crate::problem::{self, ApiError, ProblemKind, RETRY_AFTER};
+use crate::rate::Rated;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -63,6 +65,8 @@ pub(crate) async fn observed(State(app): State<App>, mut request: Request, next:
     let path = request.uri().path().to_owned();
     let span = span_of(&context, method, &route, &path);
     request.extensions_mut().insert(context.clone());
+    let rated = Rated::default();
+    request.extensions_mut().insert(rated.clone());
 
     let answered = async {
         let response = next.run(request).await;
@@ -71,6 +75,8 @@ pub(crate) async fn observed(State(app): State<App>, mut request: Request, next:
     let mut response = answered.instrument(span.clone()).await;
 
     mark(&mut response, context);
+    rated.tell(response.headers_mut());
+    head::make_safe(response.headers_mut());
     let status = response.status().as_u16();
     let took = started.elapsed();
     app.metrics.answered(&route, method, status, took);

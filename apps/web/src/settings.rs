@@ -1,9 +1,12 @@
 //! The settings of the web process.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 
-use clap::Parser;
+use application::queues::parse_rate_limit;
+use application::rates::RateLimit;
 use clap::builder::BoolishValueParser;
+use clap::{Args, Parser};
 use process::settings::{
     DatabaseSettings, QueueSettingsArgs, RetentionArgs, ShutdownSettings, ValkeySettings,
 };
@@ -39,6 +42,10 @@ pub struct WebSettings {
     #[command(flatten)]
     pub queues: QueueSettingsArgs,
 
+    /// How often something may be done.
+    #[command(flatten)]
+    pub rates: RateArgs,
+
     /// How long what happened to events is remembered.
     #[command(flatten)]
     pub retention: RetentionArgs,
@@ -54,4 +61,44 @@ pub struct WebSettings {
     /// What is logged, and how.
     #[command(flatten)]
     pub logs: LogSettings,
+}
+
+/// How often something may be done.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct RateArgs {
+    /// The most requests with one token, such as 100/60s, or none for any number
+    #[arg(
+        long,
+        env = "TOKEN_RATE",
+        value_name = "COUNT/DURATION",
+        default_value = "6000/60s"
+    )]
+    pub token_rate: Rate,
+
+    /// The most attempts to sign in as one curator, one after another without success, or none for
+    /// any number
+    #[arg(
+        long,
+        env = "SIGN_IN_RATE",
+        value_name = "COUNT/DURATION",
+        default_value = "10/15m"
+    )]
+    pub sign_in_rate: Rate,
+}
+
+/// A rate limit, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate(pub Option<RateLimit>);
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        let limit = parse_rate_limit(text)
+            .ok_or_else(|| "expected `none`, or a number and a duration such as 100/60s")?;
+        Ok(Self(Some(limit)))
+    }
 }

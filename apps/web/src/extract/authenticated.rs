@@ -9,6 +9,7 @@ use tracing::Span;
 use super::challenge;
 use crate::App;
 use crate::problem::{ApiError, ProblemKind};
+use crate::rate::Rated;
 
 /// The curator whose token came with the request.
 #[derive(Debug, Clone, Copy)]
@@ -19,11 +20,14 @@ impl FromRequestParts<App> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let token = bearer_token(&parts.headers)?;
-        let curator =
+        let token =
             app.curators.authenticate(token).await?.ok_or_else(|| {
                 refusal("the token is unknown or was revoked", challenge::INVALID)
             })?;
+        let curator = token.curator;
         Span::current().record("curator.id", tracing::field::display(curator));
+        let rated = parts.extensions.get::<Rated>().cloned();
+        rated.unwrap_or_default().count(app, token.id).await?;
         Ok(Self(curator))
     }
 }

@@ -7,6 +7,7 @@ use domain::StoreError;
 
 use super::{ApiError, FieldError, ProblemKind};
 use crate::extract::challenge;
+use crate::rate;
 
 /// How many seconds a client waits before it tries again.
 pub(crate) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
@@ -37,6 +38,10 @@ impl From<CuratorError> for ApiError {
                 .with_errors([FieldError::at("/handle", "is taken")]),
             CuratorError::WrongCredentials => Self::new(ProblemKind::WrongCredentials, detail)
                 .with_header(header::WWW_AUTHENTICATE, challenge::NONE_GIVEN),
+            CuratorError::TooManyAttempts { again_in } => {
+                Self::new(ProblemKind::TooManyAttempts, detail)
+                    .with_header(header::RETRY_AFTER, rate::seconds(again_in))
+            }
             CuratorError::UnknownCurator => Self::new(ProblemKind::UnknownCurator, detail),
             CuratorError::UnknownToken => Self::new(ProblemKind::UnknownToken, detail),
             CuratorError::Follow(_) => Self::new(ProblemKind::FollowOneself, &detail)

@@ -69,6 +69,14 @@ problem_kinds! {
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large" "The body is too large";
     /// The body is of another media type than JSON.
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body must be JSON";
+    /// The path and the query have too many bytes.
+    TargetTooLong = URI_TOO_LONG "target-too-long" "The path and the query are too long";
+    /// The header fields have too many bytes.
+    HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE "headers-too-large" "The header fields are too large";
+    /// The token has made too many requests; `Retry-After` says when it may make another.
+    TooManyRequests = TOO_MANY_REQUESTS "too-many-requests" "There were too many requests";
+    /// There were too many attempts to sign in; `Retry-After` says when there may be another.
+    TooManyAttempts = TOO_MANY_REQUESTS "too-many-attempts" "There were too many attempts to sign in";
     /// Something is broken here.
     Internal = INTERNAL_SERVER_ERROR "internal" "Something is broken here";
     /// Storage does not answer; `Retry-After` says when to try again.

@@ -121,3 +121,14 @@ async fn a_body_that_breaks_off_is_400() {
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert!(answer.contains("\"code\":\"unreadable-body\""), "{answer}");
 }
+
+#[tokio::test]
+async fn more_header_fields_than_any_client_sends_are_refused_before_they_are_kept() {
+    let served = serve(&Api::new(), LONG).await;
+    let mut wordy = TcpStream::connect(served.addr).await.unwrap();
+    let fields: String = (0..101).map(|n| format!("x-{n}: a\r\n")).collect();
+    let head = format!("GET /v1/me HTTP/1.1\r\nHost: web\r\n{fields}\r\n");
+    wordy.write_all(head.as_bytes()).await.unwrap();
+    let answer = read_until(&mut wordy, "\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+}

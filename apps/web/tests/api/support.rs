@@ -12,6 +12,7 @@ use application::curators::Curators;
 use application::events::in_process::InProcessPublisher;
 use application::feeds::Feeds;
 use application::notifications::Notifications;
+use application::rates::{RateLimit, Rates};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, header};
@@ -36,6 +37,7 @@ pub(crate) struct Api {
     pub(crate) router: Router,
     pub(crate) clock: FixedClock,
     pub(crate) metrics: Metrics,
+    app: App,
     store: MemoryStore,
 }
 
@@ -58,6 +60,18 @@ impl Api {
             Arc::new(PlainPasswords),
             limits,
         )
+    }
+
+    /// The same, with a limit on how often one may try to sign in.
+    pub(crate) fn limiting_sign_ins(limit: RateLimit) -> Self {
+        let mut api = Self::new();
+        let clock: Arc<dyn Clock> = Arc::new(api.clock.clone());
+        let rates = Rates::of_this_process(Arc::clone(&clock));
+        let passwords = Arc::new(PlainPasswords);
+        let curators = Curators::new(Arc::new(api.store.clone()), clock, passwords);
+        api.app.curators = curators.limiting_sign_ins(rates, limit);
+        api.router = web::router(api.app.clone());
+        api
     }
 
     /// The same storage, but `away` as the API sees it from now on.
@@ -88,12 +102,14 @@ impl Api {
             feeds: Feeds::new(Arc::clone(&seen)),
             notifications: Notifications::new(Arc::clone(&seen), Arc::clone(&clock)),
             analytics: Analytics::new(seen),
+            rates: Rates::of_this_process(Arc::clone(&clock)),
             clock,
             metrics: HttpMetrics::register(&mut metrics),
             limits,
         };
         Self {
-            router: web::router(app),
+            router: web::router(app.clone()),
+            app,
             clock: fixed,
             metrics,
             store,

@@ -16,14 +16,13 @@ pub(crate) struct Answer {
 }
 
 /// The headers that a snapshot shows, besides those that every answer has.
-const SHOWN: [&str; 7] = [
+const SHOWN: [&str; 6] = [
     "content-type",
     "location",
     "link",
     "allow",
     "retry-after",
     "www-authenticate",
-    "cache-control",
 ];
 
 impl Answer {
