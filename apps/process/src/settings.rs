@@ -16,7 +16,7 @@ use infra_sql::DatabaseUrl;
 pub use infra_sql::Database;
 
 /// Where everything is stored.
-#[derive(Debug, Clone, Args)]
+#[derive(Clone, Args)]
 pub struct DatabaseSettings {
     /// The database, as `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`
     #[arg(
@@ -183,6 +183,15 @@ impl ValkeySettings {
     }
 }
 
+impl fmt::Debug for DatabaseSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL may hold a password.
+        f.debug_struct("DatabaseSettings")
+            .field("database_connections", &self.database_connections)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for ValkeySettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The URL may hold a password.
@@ -223,6 +232,16 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_url_of_the_database_is_not_in_what_is_shown_of_the_settings() {
+        let settings = DatabaseSettings {
+            database_url: "postgres://ada:secret@localhost/bellwether".to_owned(),
+            database_connections: NonZeroU32::MIN,
+        };
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("secret"), "{shown}");
+    }
 
     #[test]
     fn the_url_of_valkey_is_not_in_what_is_shown_of_the_settings() {
