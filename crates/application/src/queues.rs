@@ -262,18 +262,24 @@ pub fn parse_rate_limit(value: &str) -> Option<RateLimit> {
     })
 }
 
-/// A duration as people write it in settings: `500ms`, `2s`, `5m`; absent if it is not one.
+/// The longest duration that a setting may have, a hundred years: what is added to a time must lead
+/// to one that every clock can show.
+const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
+
+/// A duration as people write it in settings: `500ms`, `2s`, `5m`; absent if it is not one, or is
+/// longer than a hundred years.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(unit_at);
     let number: u64 = number.parse().ok()?;
-    match unit {
+    let duration = match unit {
         "ms" => Some(Duration::from_millis(number)),
         "s" => Some(Duration::from_secs(number)),
         "m" => number.checked_mul(60).map(Duration::from_secs),
         "h" => number.checked_mul(3600).map(Duration::from_secs),
         _ => None,
-    }
+    };
+    duration.filter(|duration| *duration <= LONGEST)
 }
 
 #[cfg(test)]
@@ -328,6 +334,7 @@ mod tests {
         assert_eq!(parse_duration("2s"), Some(Duration::from_secs(2)));
         assert_eq!(parse_duration("5m"), Some(Duration::from_secs(300)));
         assert_eq!(parse_duration("1h"), Some(Duration::from_secs(3600)));
+        assert_eq!(parse_duration("876000h"), Some(LONGEST));
         for wrong in [
             "",
             "s",
@@ -337,6 +344,7 @@ mod tests {
             "5 s",
             "99999999999999999999s",
             "9999999999999999999h",
+            "876001h",
         ] {
             assert_eq!(parse_duration(wrong), None, "{wrong}");
         }
