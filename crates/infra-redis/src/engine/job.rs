@@ -183,7 +183,10 @@ impl Fetched {
             options,
             options_json,
             timestamp: number(timestamp?.as_ref()).unwrap_or_default(),
-            attempts_made: number(made?.as_ref()).unwrap_or_default(),
+            // Another client may have written any number, and the next attempt has one, too.
+            attempts_made: number::<u32>(made?.as_ref())
+                .unwrap_or_default()
+                .min(u32::MAX - 1),
             // A trace that is not JSON is lost rather than the job.
             stack_traces: traces?
                 .and_then(|json| serde_json::from_str(&json).ok())
