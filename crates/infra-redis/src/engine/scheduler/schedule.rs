@@ -166,7 +166,7 @@ impl Schedule {
                 let offset = offset.unwrap_or(0);
                 let rounds = unix_millis
                     .checked_sub(offset)
-                    .map_or(0, |past| past / millis + 1);
+                    .map_or(Some(0), |past| (past / millis).checked_add(1))?;
                 rounds.checked_mul(*millis)?.checked_add(offset)
             }
             Kind::Cron { cron, .. } => cron.next_after(unix_millis),

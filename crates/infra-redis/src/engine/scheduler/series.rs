@@ -67,7 +67,7 @@ pub(crate) async fn produce_next(
         latest: &job.id,
         why: Why::Next,
         previous,
-        count: made + 1,
+        count: following(made),
         legacy: (job.name.as_deref(), job.data.as_deref()),
     };
     next.add(connection, keys, &recurrence, options, now)
@@ -135,7 +135,11 @@ async fn rearm_one(
         latest: &format!("repeat:{}:{previous}", stored.id),
         why,
         previous: Some(previous),
-        count: if why == Why::Missing { made } else { made + 1 },
+        count: if why == Why::Missing {
+            made
+        } else {
+            following(made)
+        },
         legacy: (None, None),
     };
     let added = next
@@ -234,9 +238,15 @@ impl Next<'_> {
     }
 }
 
+/// The number of the iteration after this one.
+pub(super) fn following(count: u64) -> u64 {
+    // Another client may have written any number.
+    count.saturating_add(1)
+}
+
 /// How the scheduler recurs and what its jobs are added with; absent, with an error logged, if that
 /// can't be read.
-fn template_of(stored: &Scheduler) -> Option<(Recurrence, WireOptions)> {
+pub(super) fn template_of(stored: &Scheduler) -> Option<(Recurrence, WireOptions)> {
     let recurrence = Recurrence::of_scheduler(stored);
     match (recurrence, parse_template(stored.options.as_deref())) {
         (Some(recurrence), Ok(options)) => Some((recurrence, options)),
