@@ -290,6 +290,9 @@ fn check_parameters(url: &Url, topology: Topology) -> Result<(), String> {
         .query_pairs()
         .find(|(name, _)| !known.contains(&&**name))
     {
+        // Behind the question mark of a password that was not escaped, anything may stand.
+        let is_name = name.chars().all(|c| c.is_ascii_alphabetic());
+        let name = if is_name { &*name } else { "this" };
         return Err(match known {
             [] => format!("`{name}` means nothing here, nor does anything else after a `?`"),
             known => format!(
@@ -311,7 +314,8 @@ fn check_parameters(url: &Url, topology: Topology) -> Result<(), String> {
 fn redacted(url: &str) -> String {
     let may_hold_secrets = url.contains(['@', '?']);
     match Url::parse(url) {
-        Ok(parsed) if parsed.has_host() => {
+        // What stands before an @ in the path is the rest of a password with a slash in it.
+        Ok(parsed) if parsed.has_host() && !parsed.path().contains('@') => {
             let has_credentials = !parsed.username().is_empty() || parsed.password().is_some();
             let credentials = if has_credentials { "…@" } else { "" };
             let scheme = parsed.scheme();
@@ -431,6 +435,9 @@ mod tests {
             "ada:secret@localhost:6379",
             "redis://ada:sec/secret@localhost",
             "redis://ada:secret?@localhost",
+            "redis://ada:12/secret@localhost",
+            "redis://ada:12?secret@localhost",
+            "redis-cluster://ada:12?secret@localhost",
             "redis://localhost?password=secret",
             "redis:ada:secret@localhost",
         ] {
