@@ -76,6 +76,9 @@ mod scripts;
 mod slot;
 mod state;
 mod tally;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod untrusted;
 mod worker;
 
 pub use backoff::{Backoff, BackoffError, BackoffStrategy, FailedAttempt};

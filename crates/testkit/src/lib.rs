@@ -6,6 +6,7 @@ pub mod bullmq;
 pub mod clock;
 pub mod contract;
 pub mod faulty;
+pub mod hostile;
 pub mod memory;
 pub mod peer;
 pub mod port;

@@ -254,4 +254,17 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn any_file_has_links_that_can_be_saved_and_others_that_are_counted() {
+        testkit::hostile::withstands("bookmarks", |bytes| {
+            let bookmarks = Bookmarks::parse(&String::from_utf8_lossy(bytes));
+            for bookmark in &bookmarks.links {
+                let title = bookmark.title.as_deref().unwrap_or("a title");
+                let note = bookmark.note.as_deref().unwrap_or("a note");
+                assert!(CardTitle::parse(title).is_ok(), "{title:?}");
+                assert!(Note::parse(note).is_ok(), "{note:?}");
+            }
+        });
+    }
 }

@@ -13,6 +13,7 @@ mod curators;
 mod feeds;
 mod follows;
 mod heads;
+mod hostile;
 mod logs;
 mod notifications;
 mod problems;

@@ -6,6 +6,8 @@
 mod cron;
 mod schedule;
 mod series;
+#[cfg(any(test, fuzzing))]
+pub(in crate::engine) mod untrusted;
 mod wire;
 
 use std::ops::Range;

@@ -195,3 +195,31 @@ impl From<DeduplicationOptions> for Deduplication {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use testkit::hostile::withstands;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        server: Server,
+    }
+
+    #[test]
+    fn any_document_is_a_flow_or_is_refused() {
+        let command = Command::try_parse_from(["bellwether"]).unwrap();
+        withstands("flow", |bytes| {
+            let Ok(node) = serde_json::from_slice::<Node>(bytes) else {
+                return;
+            };
+            let children = node.children.len();
+            if let Ok(flow) = node.into_flow(&command.server) {
+                assert_eq!(flow.children.len(), children);
+            }
+        });
+    }
+}

@@ -185,7 +185,7 @@ pub(super) fn is_reserved(name: &str) -> bool {
 
 impl QueueEvent {
     /// Reads an entry's fields. Never fails: what is not understood is [`Unknown`](Self::Unknown).
-    pub(super) fn from_fields(fields: Vec<(String, String)>) -> Self {
+    pub(in crate::engine) fn from_fields(fields: Vec<(String, String)>) -> Self {
         match Self::known(&Fields(&fields)) {
             Some(event) => event,
             None => Self::Unknown { fields },
