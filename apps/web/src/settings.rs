@@ -98,7 +98,7 @@ impl FromStr for Rate {
             return Ok(Self(None));
         }
         let limit = parse_rate_limit(text)
-            .ok_or_else(|| "expected `none`, or a number and a duration such as 100/60s")?;
+            .ok_or("expected `none`, or a number and a duration such as 100/60s")?;
         Ok(Self(Some(limit)))
     }
 }

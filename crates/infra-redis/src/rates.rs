@@ -35,7 +35,7 @@ impl SharedCounter {
     pub fn new(connection: &Connection, prefix: &str) -> Result<Self, OptionError> {
         let id = QueueId::parse(prefix, NAME)?;
         Ok(Self {
-            tally: Tally::new(connection.clone(), id),
+            tally: Tally::new(connection.clone(), &id),
             asks_again_at: Mutex::default(),
         })
     }

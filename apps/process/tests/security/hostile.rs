@@ -2,6 +2,10 @@
 //! server: see `fuzz/README.md`.
 
 #[path = "../../../../fuzz/src/lib.rs"]
+#[allow(
+    unreachable_pub,
+    reason = "they are the public functions of another crate, too"
+)]
 mod targets;
 
 use testkit::hostile::withstands;

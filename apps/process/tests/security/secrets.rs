@@ -1,5 +1,6 @@
 //! Where secrets may not be: in what processes print, in the database, and in Valkey.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -99,7 +100,7 @@ async fn keyspace(url: &str) -> String {
             panic!("{key:?}")
         };
         let dump = connection.command("DUMP", vec![key.clone()]).await.unwrap();
-        text += &format!("{key} {dump:?}\n");
+        writeln!(text, "{key} {dump:?}").unwrap();
     }
     text
 }

@@ -18,7 +18,7 @@ use super::scripts;
 /// use std::time::Duration;
 ///
 /// # async fn example(connection: Connection) -> Result<(), Box<dyn std::error::Error>> {
-/// let requests = Tally::new(connection, QueueId::parse("bull", "requests")?);
+/// let requests = Tally::new(connection, &QueueId::parse("bull", "requests")?);
 /// let ada = requests.count("ada", Duration::from_secs(60)).await?;
 /// let is_allowed = ada.count <= 100;
 /// # Ok(()) }
@@ -52,13 +52,13 @@ impl Tally {
     /// ```no_run
     /// # use infra_redis::engine::{Connection, OptionError, QueueId, Tally};
     /// # fn example(connection: Connection) -> Result<(), OptionError> {
-    /// let requests = Tally::new(connection, QueueId::parse("bull", "requests")?);
+    /// let requests = Tally::new(connection, &QueueId::parse("bull", "requests")?);
     /// # Ok(()) }
     /// ```
-    pub fn new(connection: Connection, id: QueueId) -> Self {
+    pub fn new(connection: Connection, id: &QueueId) -> Self {
         Self {
             connection,
-            keys: QueueKeys::new(&id),
+            keys: QueueKeys::new(id),
         }
     }
 
