@@ -126,7 +126,7 @@ async fn a_body_that_breaks_off_is_400() {
 async fn more_header_fields_than_any_client_sends_are_refused_before_they_are_kept() {
     let served = serve(&Api::new(), LONG).await;
     let mut wordy = TcpStream::connect(served.addr).await.unwrap();
-    let fields: String = (0..101).map(|n| format!("x-{n}: a\r\n")).collect();
+    let fields = "x-field: a\r\n".repeat(101);
     let head = format!("GET /v1/me HTTP/1.1\r\nHost: web\r\n{fields}\r\n");
     wordy.write_all(head.as_bytes()).await.unwrap();
     let answer = read_until(&mut wordy, "\r\n\r\n").await;
