@@ -36,8 +36,8 @@ impl From<Error> for EngineError {
             }
         } else if is_answer
             && !is_moved(&error)
+            && details != UNSENT
             && !starts_with_one_of(details, &NOT_NOW)
-            && details != NO_ROUTE
         {
             Self::Refused {
                 operation: "a command",
@@ -53,8 +53,9 @@ impl From<Error> for EngineError {
 /// elsewhere.
 const MOVED: &str = "Too many failed write attempts.";
 
-/// What the library says of a command for which there is no connection at the moment.
-const NO_ROUTE: &str = "Failed to route command.";
+/// What the library says of a command that came while there was no connection to send it on. No
+/// server has answered, though the error's kind is that of an answer.
+const UNSENT: &str = "Failed to route command.";
 
 /// Whether a command was not performed because its key is on another server by now.
 pub(super) fn is_moved(error: &Error) -> bool {
@@ -152,6 +153,7 @@ mod tests {
             "READONLY You can't write against a read only replica.",
             "LOADING Valkey is loading the dataset in memory",
             "NOREPLICAS Not enough good replicas to write.",
+            UNSENT,
         ] {
             assert!(
                 matches!(error(details), EngineError::Unavailable(_)),
