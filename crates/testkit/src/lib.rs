@@ -1,5 +1,6 @@
 //! What the tests of Bellwether are made with: builders and fakes, the contract that every adapter
-//! must keep, and real servers and processes. Only ever a dev-dependency.
+//! must keep, and real servers and processes. A dependency of tests alone, and of the chaos run,
+//! which is one.
 
 pub mod builders;
 pub mod bullmq;
@@ -13,4 +14,5 @@ pub mod port;
 pub mod postgres;
 pub mod program;
 pub mod proxy;
+pub mod sql;
 pub mod valkey;

@@ -21,15 +21,18 @@ pub struct Program {
     log: PathBuf,
 }
 
-/// Where a binary of this workspace stands, next to the running test.
+/// Where a binary of this workspace stands, next to the running test or binary.
 pub fn binary(name: &str) -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
+    let running = std::env::current_exe()?;
+    let folder = running
+        .parent()
+        .context("the running program has no folder")?;
     // Tests stand in `target/<profile>/deps`, binaries one level up.
-    let path = test
-        .ancestors()
-        .nth(2)
-        .context("the test has no folder")?
-        .join(name);
+    let folder = match folder.parent() {
+        Some(profile) if folder.ends_with("deps") => profile,
+        _ => folder,
+    };
+    let path = folder.join(name);
     if !path.is_file() {
         bail!(
             "there is no {}: run `cargo build --workspace --bins` first",
@@ -43,13 +46,24 @@ impl Program {
     /// Starts a binary with these arguments and nothing of this process's environment but the
     /// path; what it prints goes to a file in `dir`.
     pub fn start(name: &str, dir: &Path, args: &[&str]) -> Result<Self> {
+        let log_all = [("RUST_LOG", "info,application=debug,infra_redis=debug")];
+        Self::start_with_env(name, dir, args, &log_all)
+    }
+
+    /// The same, with these variables in place of those that make it log much.
+    pub fn start_with_env(
+        name: &str,
+        dir: &Path,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Self> {
         let log = dir.join(format!("{name}-{}.log", uuid::Uuid::new_v4().simple()));
         let out = File::create(&log)?;
         let child = Command::new(binary(name)?)
             .args(args)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("RUST_LOG", "info,application=debug,infra_redis=debug")
+            .envs(variables.iter().copied())
             .current_dir(dir)
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
@@ -118,6 +132,11 @@ impl Program {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
     }
 
     /// Waits until it has ended.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,6 +17,7 @@ pub struct Proxy {
     cut: watch::Sender<u64>,
     /// Connections with a lower number than this are frozen.
     frozen: watch::Sender<u64>,
+    delay: watch::Sender<Duration>,
     opened: Arc<AtomicU64>,
 }
 
@@ -27,10 +29,11 @@ impl Proxy {
         let drop_next_reply = DoomedReply::default();
         let (cut, _) = watch::channel(0);
         let (frozen, _) = watch::channel(0);
+        let (delay, _) = watch::channel(Duration::ZERO);
         let opened = Arc::new(AtomicU64::new(0));
         let numbers = Arc::clone(&opened);
         let (flag, target) = (drop_next_reply.clone(), target.to_owned());
-        let (cuts, freezes) = (cut.clone(), frozen.clone());
+        let (cuts, freezes, delays) = (cut.clone(), frozen.clone(), delay.clone());
         #[expect(
             clippy::disallowed_methods,
             reason = "lives as long as the test's runtime"
@@ -41,6 +44,7 @@ impl Proxy {
                     drop_next_reply: flag.clone(),
                     cut: cuts.subscribe(),
                     frozen: freezes.subscribe(),
+                    delay: delays.subscribe(),
                     number: numbers.fetch_add(1, Ordering::SeqCst),
                 };
                 tokio::spawn(forward(client, target.clone(), faults));
@@ -51,6 +55,7 @@ impl Proxy {
             drop_next_reply,
             cut,
             frozen,
+            delay,
             opened,
         })
     }
@@ -87,6 +92,11 @@ impl Proxy {
         self.frozen.send_replace(self.opened.load(Ordering::SeqCst));
     }
 
+    /// From now on what passes arrives this much later, and what follows it waits behind it.
+    pub fn delay(&self, delay: Duration) {
+        self.delay.send_replace(delay);
+    }
+
     /// Cuts every connection there is.
     pub fn cut(&self) {
         self.cut.send_modify(|n| *n += 1);
@@ -119,7 +129,17 @@ struct Faults {
     drop_next_reply: DoomedReply,
     cut: watch::Receiver<u64>,
     frozen: watch::Receiver<u64>,
+    delay: watch::Receiver<Duration>,
     number: u64,
+}
+
+impl Faults {
+    async fn wait(&self) {
+        let delay = *self.delay.borrow();
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+    }
 }
 
 async fn forward(mut client: TcpStream, target: String, mut faults: Faults) {
@@ -133,6 +153,7 @@ async fn forward(mut client: TcpStream, target: String, mut faults: Faults) {
         tokio::select! {
             read = client.read(&mut from_client), if !is_frozen => match read {
                 Ok(n) if n > 0 => {
+                    faults.wait().await;
                     if server.write_all(&from_client[..n]).await.is_err() {
                         return;
                     }
@@ -144,6 +165,7 @@ async fn forward(mut client: TcpStream, target: String, mut faults: Faults) {
                     if faults.drop_next_reply.takes(&from_server[..n]) {
                         return;
                     }
+                    faults.wait().await;
                     if client.write_all(&from_server[..n]).await.is_err() {
                         return;
                     }
@@ -153,5 +175,30 @@ async fn forward(mut client: TcpStream, target: String, mut faults: Faults) {
             _ = faults.cut.changed() => return,
             _ = faults.frozen.changed() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_delayed_arrives_later_in_each_direction() {
+        let echo = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = echo.local_addr().unwrap().to_string();
+        let proxy = Proxy::start(&target).await.unwrap();
+        let mut client = TcpStream::connect(proxy.address).await.unwrap();
+        let (mut server, _) = echo.accept().await.unwrap();
+        let delay = Duration::from_millis(50);
+        proxy.delay(delay);
+        let begun = tokio::time::Instant::now();
+        let mut byte = [0];
+        client.write_all(b"a").await.unwrap();
+        server.read_exact(&mut byte).await.unwrap();
+        assert!(begun.elapsed() >= delay);
+        server.write_all(&byte).await.unwrap();
+        client.read_exact(&mut byte).await.unwrap();
+        assert!(begun.elapsed() >= delay * 2);
+        assert_eq!(byte, *b"a");
     }
 }

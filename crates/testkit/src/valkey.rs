@@ -16,7 +16,7 @@ mod secure;
 mod shared;
 
 pub use cluster::ClusterValkey;
-pub use private::PrivateValkey;
+pub use private::{Persistence, PrivateValkey};
 pub use replicated::ReplicatedValkey;
 pub use secure::SecureValkey;
 pub use shared::shared_url;

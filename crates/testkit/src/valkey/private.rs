@@ -16,6 +16,42 @@ pub struct PrivateValkey {
     port: u16,
     server: Server,
     dir: TempDir,
+    arguments: Vec<&'static str>,
+}
+
+/// What a server still has after it was killed and started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Persistence {
+    /// All that it has answered: every write reaches the disk before.
+    Always,
+    /// All but the last second or two: the append-only file, written to disk once a second.
+    EverySecond,
+    /// Nothing.
+    Never,
+}
+
+impl Persistence {
+    const fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Always => &[
+                "--save",
+                "",
+                "--appendonly",
+                "yes",
+                "--appendfsync",
+                "always",
+            ],
+            Self::EverySecond => &[
+                "--save",
+                "",
+                "--appendonly",
+                "yes",
+                "--appendfsync",
+                "everysec",
+            ],
+            Self::Never => &["--save", "", "--appendonly", "no"],
+        }
+    }
 }
 
 enum Server {
@@ -23,27 +59,22 @@ enum Server {
     Process(Option<Child>),
 }
 
-/// Every write reaches the disk before it is answered, so that a stop loses none.
-const ARGUMENTS: [&str; 6] = [
-    "--save",
-    "",
-    "--appendonly",
-    "yes",
-    "--appendfsync",
-    "always",
-];
-
 impl PrivateValkey {
-    /// Starts a server.
+    /// Starts a server that loses nothing.
     pub async fn start() -> Result<Self> {
-        Self::start_with(&ARGUMENTS).await
+        Self::start_keeping(Persistence::Always).await
+    }
+
+    /// Starts a server that keeps this much.
+    pub async fn start_keeping(persistence: Persistence) -> Result<Self> {
+        Self::start_with(persistence.arguments().to_vec()).await
     }
 
     /// Starts a server that is the only node of a cluster, so that it has all the slots.
     pub async fn start_cluster() -> Result<Self> {
         let cluster = ["--cluster-enabled", "yes"];
-        let arguments: Vec<_> = ARGUMENTS.into_iter().chain(cluster).collect();
-        let valkey = Self::start_with(&arguments).await?;
+        let arguments = [Persistence::Always.arguments(), &cluster].concat();
+        let valkey = Self::start_with(arguments).await?;
         launch::send(valkey.port, "CLUSTER ADDSLOTSRANGE 0 16383\r\n", "+OK").await?;
         // It takes a moment to know that it has them all.
         let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
@@ -59,21 +90,26 @@ impl PrivateValkey {
         Ok(valkey)
     }
 
-    async fn start_with(arguments: &[&str]) -> Result<Self> {
+    async fn start_with(arguments: Vec<&'static str>) -> Result<Self> {
         let port = free_port()?;
         let dir = tempfile::tempdir()?;
         let server = match Source::find()? {
             Source::Container => {
-                let container = launch::container(port, arguments).await?;
+                let container = launch::container(port, &arguments).await?;
                 Server::Container(Box::new(container))
             }
             Source::Local => {
-                let child = launch::process(port, dir.path(), arguments)?;
+                let child = launch::process(port, dir.path(), &arguments)?;
                 Server::Process(Some(child))
             }
         };
         launch::until_it_answers(port).await?;
-        Ok(Self { port, server, dir })
+        Ok(Self {
+            port,
+            server,
+            dir,
+            arguments,
+        })
     }
 
     /// Its URL, the same for as long as the value lives.
@@ -95,12 +131,12 @@ impl PrivateValkey {
         Ok(())
     }
 
-    /// Starts it again after [`kill`](Self::kill), with the data it had.
+    /// Starts it again after [`kill`](Self::kill), with the data it kept.
     pub async fn restart(&mut self) -> Result<()> {
         match &mut self.server {
             Server::Container(container) => container.start().await?,
             Server::Process(child) => {
-                let started = launch::process(self.port, self.dir.path(), &ARGUMENTS);
+                let started = launch::process(self.port, self.dir.path(), &self.arguments);
                 *child = Some(started.context("the Valkey did not start again")?);
             }
         }
@@ -115,5 +151,27 @@ impl Drop for PrivateValkey {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a server answers that was killed after it was told something.
+    async fn kept(persistence: Persistence) -> String {
+        let mut valkey = PrivateValkey::start_keeping(persistence).await.unwrap();
+        launch::send(valkey.port, "SET told yes\r\n", "+OK")
+            .await
+            .unwrap();
+        valkey.kill().await.unwrap();
+        valkey.restart().await.unwrap();
+        launch::ask(valkey.port, "EXISTS told").await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_server_keeps_what_it_was_started_to_keep() {
+        assert_eq!(kept(Persistence::Always).await, ":1\r\n");
+        assert_eq!(kept(Persistence::Never).await, ":0\r\n");
     }
 }
