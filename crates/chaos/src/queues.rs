@@ -1,0 +1,67 @@
+//! A look at the queues.
+
+use anyhow::Result;
+use infra_redis::engine::{Connection, ConnectionSettings, JobState, Queue, QueueId};
+use serde_json::Value;
+
+use crate::system::PREFIX;
+
+/// The queues of the system under test.
+pub(crate) struct Queues(Vec<Queue<Value>>);
+
+impl Queues {
+    pub(crate) const NAMES: [&str; 4] = ["notifications", "feeds", "analytics", "events"];
+
+    pub(crate) async fn open(valkey: &str) -> Result<Self> {
+        let settings = ConnectionSettings::parse(valkey)?;
+        let connection = Connection::open(&settings).await?;
+        let queues = Self::NAMES.into_iter().map(|name| {
+            Ok(Queue::new(
+                connection.clone(),
+                QueueId::parse(PREFIX, name)?,
+            ))
+        });
+        Ok(Self(queues.collect::<Result<_>>()?))
+    }
+
+    /// The queue of this name.
+    pub(crate) fn of(&self, name: &str) -> &Queue<Value> {
+        let found = self.0.iter().find(|queue| queue.id().name() == name);
+        found.expect("its name is one of the four")
+    }
+
+    /// How many jobs of each have not come to an end.
+    pub(crate) async fn left(&self) -> Result<Vec<(&'static str, u64)>> {
+        let mut left = Vec::new();
+        for (name, queue) in Self::NAMES.into_iter().zip(&self.0) {
+            let counts = queue.counts().await?;
+            let jobs = counts.waiting + counts.active + counts.prioritized + counts.delayed;
+            left.push((name, jobs + counts.waiting_children));
+        }
+        Ok(left)
+    }
+
+    /// What is known of an event's jobs, in words. The id has no hyphens.
+    pub(crate) async fn about(&self, event: &str) -> Result<String> {
+        let id = uuid::Uuid::parse_str(event)?.to_string();
+        let mut words = Vec::new();
+        for (name, queue) in Self::NAMES.into_iter().zip(&self.0) {
+            let state = queue.state(&id).await?;
+            let reason = queue.job(&id).await?.and_then(|job| job.failed_reason);
+            match (state, reason) {
+                (Some(JobState::Failed), Some(reason)) => {
+                    words.push(format!("its job in `{name}` failed for good: {reason}"));
+                }
+                (Some(state), _) => {
+                    words.push(format!("its job in `{name}` is {}", state.as_str()));
+                }
+                (None, _) => {}
+            }
+        }
+        Ok(if words.is_empty() {
+            "no queue has a job of it".to_owned()
+        } else {
+            words.join(", ")
+        })
+    }
+}

@@ -1,0 +1,90 @@
+//! What a run tells when it is over.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::load::Told;
+use crate::promises::Promise;
+use crate::table::Table;
+
+/// How often what happened.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Tally {
+    pub(crate) kills: u64,
+    pub(crate) valkey: u64,
+    pub(crate) postgres: u64,
+    pub(crate) cuts: u64,
+    pub(crate) answers: u64,
+    pub(crate) silences: u64,
+    pub(crate) delays: u64,
+    pub(crate) ended: u64,
+    pub(crate) published_again: u64,
+}
+
+/// What was done in a run.
+pub(crate) struct Done<'a> {
+    pub(crate) seed: u64,
+    /// What Valkey kept, in words.
+    pub(crate) kept: &'static str,
+    /// Whose clocks were wrong, in words.
+    pub(crate) clocks: String,
+    pub(crate) tally: Tally,
+    pub(crate) told: &'a Told,
+    pub(crate) took: Duration,
+}
+
+impl Done<'_> {
+    pub(crate) fn table(&self) -> String {
+        let tally = &self.tally;
+        let mut table = Table::new(&["what was done", ""]);
+        let events = self.told.accepted();
+        table.row([&"seed", &self.seed]);
+        table.row([&"what Valkey kept when it was killed", &self.kept]);
+        table.row([&"events accepted by `web`", &events]);
+        table.row([
+            &"requests refused, unanswered",
+            &pair(
+                self.told.refused.load(Ordering::SeqCst),
+                self.told.unanswered.load(Ordering::SeqCst),
+            ),
+        ]);
+        table.row([&"processes killed with SIGKILL", &tally.kills]);
+        table.row([
+            &"Valkey, Postgres killed and started again",
+            &pair(tally.valkey, tally.postgres),
+        ]);
+        let cuts = tally.cuts + tally.answers + tally.silences;
+        table.row([
+            &"connections to Valkey broken: all cut, an answer lost, silent",
+            &format!(
+                "{cuts}: {}, {}, {}",
+                tally.cuts, tally.answers, tally.silences
+            ),
+        ]);
+        table.row([&"connections to Valkey slow for a while", &tally.delays]);
+        table.row([&"clocks that were wrong", &self.clocks]);
+        table.row([
+            &"processes that ended by themselves and were started again",
+            &tally.ended,
+        ]);
+        table.row([
+            &"events published again after Valkey was killed",
+            &tally.published_again,
+        ]);
+        table.row([&"seconds until all was settled", &self.took.as_secs()]);
+        table.text()
+    }
+}
+
+fn pair(first: u64, second: u64) -> String {
+    format!("{first}, {second}")
+}
+
+/// The promises, and how often each was broken.
+pub(crate) fn verdicts(promises: &[Promise]) -> String {
+    let mut table = Table::new(&["promise", "looked at", "broken"]);
+    for promise in promises {
+        table.row([&promise.what, &promise.of, &promise.broken.len()]);
+    }
+    table.text()
+}
