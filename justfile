@@ -25,6 +25,10 @@ demo *args:
 bench *args:
     scripts/bench {{ args }}
 
+# Break everything under load and see that no event is lost or doubled; `just chaos figures` measures.
+chaos *args:
+    scripts/chaos {{ args }}
+
 # Format the code.
 fmt:
     cargo fmt --all
@@ -47,7 +51,7 @@ unused:
 
 # Lint the shell scripts.
 shell:
-    shellcheck -x scripts/up scripts/test scripts/bench scripts/valkey-image .ci/run scripts/lib/*.sh
+    shellcheck -x scripts/up scripts/test scripts/bench scripts/chaos scripts/valkey-image .ci/run scripts/lib/*.sh
 
 # Look at the snapshots that changed, one by one (cargo install --locked cargo-insta).
 review:
