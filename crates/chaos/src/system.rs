@@ -171,7 +171,10 @@ impl System {
 impl Slot {
     async fn web(database: &str, valkey: &str, dir: &Path) -> Result<Self> {
         let api = free_port()?;
-        let arguments = vec!["--http-addr".to_owned(), format!("127.0.0.1:{api}")];
+        let address = format!("127.0.0.1:{api}");
+        // Few tokens carry the whole load.
+        let arguments = ["--http-addr", &address, "--token-rate", "none"];
+        let arguments = arguments.map(str::to_owned).to_vec();
         let program = Start {
             name: "web",
             api: Some(api),

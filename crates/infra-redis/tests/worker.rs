@@ -592,6 +592,28 @@ async fn a_stop_hands_back_what_can_not_end_at_once_and_uncounted() {
     worker.stop(Duration::from_secs(5)).await;
 }
 
+#[tokio::test]
+async fn an_attempt_that_ends_because_it_is_told_to_has_not_failed() {
+    let test = TestQueue::new().await;
+    let (processor, mut told) = telling(async |_, context: JobContext| {
+        context.cancelled().await;
+        Err(JobError::transient("the job was taken from this worker"))
+    });
+    let worker = test.work(processor).await;
+    let options = JobOptions {
+        attempts: 3,
+        backoff: Some(Backoff::fixed(Duration::from_secs(60))),
+        ..JobOptions::default()
+    };
+    let id = test.queue.add("job", &json!(1), &options).await.unwrap();
+    next(&mut told).await;
+    let report = worker.stop(Duration::from_millis(10)).await;
+    assert_eq!((report.finished, report.handed_back), (0, 1));
+    let counts = test.queue.counts().await.unwrap();
+    assert_eq!((counts.waiting, counts.delayed), (1, 0));
+    assert_eq!(test.queue.job(&id).await.unwrap().unwrap().attempts_made, 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_processor_that_blocks_its_thread_does_not_cost_its_job_the_lock() {
     let test = TestQueue::new().await;

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use application::dead_letters::DeadLetters;
 use application::events::dispatcher::Dispatcher;
-use application::events::handler::{EventHandler, HandlerError};
+use application::events::handler::{EventHandler, HandlerError, Progress};
 use application::events::relay::{OutboxRelay, RelaySettings};
-use application::queues::QueueTable;
+use application::queues::{QueueName, QueueTable};
 use async_trait::async_trait;
+use domain::curators::CuratorId;
 use domain::{Clock, EventEnvelope, EventKind, UnitOfWork, UnixMillis};
 use infra_redis::consumer::EventProcessor;
 use infra_redis::engine::{
@@ -115,8 +117,9 @@ async fn whole(
     let (started, mut starts) = unbounded_channel();
     let store = database.store();
     let handlers: Vec<Arc<dyn EventHandler>> = vec![Arc::new(Note(started))];
-    let dispatcher = Dispatcher::new(Arc::clone(&store), clock, handlers);
-    let processor = EventProcessor::new(dispatcher);
+    let dispatcher = Dispatcher::new(Arc::clone(&store), Arc::clone(&clock), handlers);
+    let letters = DeadLetters::new(Arc::clone(&store), Arc::clone(&clock));
+    let processor = EventProcessor::new(QueueName::Feeds, dispatcher, letters, clock);
     let id = QueueId::parse(PREFIX, "feeds")?;
     let worker = Worker::start(settings, id, processor, WorkerSettings::default()).await?;
     let mut times = Vec::new();
@@ -177,13 +180,18 @@ impl EventHandler for Note {
         true
     }
 
+    fn bears_repetition(&self) -> bool {
+        true
+    }
+
     async fn handle(
         &self,
         _: &EventEnvelope,
+        _: Option<CuratorId>,
         _: &mut dyn UnitOfWork,
         _: UnixMillis,
-    ) -> Result<(), HandlerError> {
+    ) -> Result<Progress, HandlerError> {
         self.now();
-        Ok(())
+        Ok(Progress::Done)
     }
 }

@@ -36,6 +36,10 @@ const MAX_RATE_LIMIT_SLEEP: Duration = Duration::from_secs(30);
 /// For how long a busy worker may not look for delayed jobs, which is how late it makes them.
 const DUE_LATENESS: Duration = Duration::from_millis(20);
 
+/// The longest wait for a delayed job without another look; other clients may have written times that
+/// no clock knows.
+const LONGEST_SLEEP: Duration = Duration::from_hours(24);
+
 /// How often the loop turns at least.
 const BEAT: Duration = Duration::from_secs(5);
 
@@ -495,8 +499,8 @@ fn next_look(round: &Round, wanted: usize) -> Look {
 fn instant_of(unix_millis: f64) -> tokio::time::Instant {
     #[expect(clippy::cast_precision_loss, reason = "exact until the year 287396")]
     let wait = (unix_millis - clock::now() as f64).max(0.0);
-    let wait = Duration::try_from_secs_f64(wait / 1000.0).unwrap_or(MAX_RATE_LIMIT_SLEEP);
-    tokio::time::Instant::now() + wait
+    let wait = Duration::try_from_secs_f64(wait / 1000.0).unwrap_or(LONGEST_SLEEP);
+    tokio::time::Instant::now() + wait.min(LONGEST_SLEEP)
 }
 
 async fn sleep_until(look: Look) {

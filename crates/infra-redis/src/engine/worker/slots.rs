@@ -139,6 +139,8 @@ impl<P: Processor> Slots<P> {
 
     fn note(&mut self, joined: Joined, leases: &Leases) -> Option<Ended> {
         let (id, result) = match joined {
+            // An attempt that ends with an error because it was told to has not failed.
+            Ok((id, Err(_))) if self.is_aborted => (id, None),
             Ok((id, result)) => (id, Some(result)),
             Err(error) if error.is_panic() => {
                 let id = error.id();
