@@ -166,11 +166,22 @@ fn exports(items: &[Item]) -> BTreeSet<String> {
     for item in items {
         match item {
             Item::Use(item) if is_public(&item.vis) => names(&item.tree, &mut found),
-            Item::Mod(module) => assert!(!is_public(&module.vis), "export items, not modules"),
+            Item::Mod(module) => assert!(
+                !is_public(&module.vis) || module.attrs.iter().any(is_hidden),
+                "export items, not modules"
+            ),
             _ => {}
         }
     }
     found
+}
+
+/// What is hidden is there for tests alone, such as those of the fuzzer.
+fn is_hidden(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("doc")
+        && attribute
+            .parse_args::<Ident>()
+            .is_ok_and(|argument| argument == "hidden")
 }
 
 /// Modules under such a condition are those of tests.

@@ -128,7 +128,7 @@ impl Backoff {
     /// # use infra_redis::engine::Backoff;
     /// # use std::time::Duration;
     /// let backoff = Backoff::fixed(Duration::from_millis(500));
-    /// assert_eq!(backoff.delay(7, 0.0), Duration::from_millis(500));
+    /// assert_eq!(backoff.delay(7, 0.0), Some(Duration::from_millis(500)));
     /// ```
     pub fn fixed(delay: Duration) -> Self {
         Self {
@@ -188,8 +188,8 @@ impl Backoff {
     /// # use infra_redis::engine::Backoff;
     /// # use std::time::Duration;
     /// let backoff = Backoff::fixed(Duration::from_secs(10)).with_jitter(0.5)?;
-    /// assert_eq!(backoff.delay(1, 0.0), Duration::from_secs(5));
-    /// assert_eq!(backoff.delay(1, 0.5), Duration::from_millis(7500));
+    /// assert_eq!(backoff.delay(1, 0.0), Some(Duration::from_secs(5)));
+    /// assert_eq!(backoff.delay(1, 0.5), Some(Duration::from_millis(7500)));
     /// # Ok::<(), infra_redis::engine::BackoffError>(())
     /// ```
     pub fn with_jitter(self, jitter: f64) -> Result<Self, BackoffError> {

@@ -9,10 +9,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// let error = ConnectionSettings::parse("http://localhost").unwrap_err();
 /// assert!(matches!(error, ConnectError::Url { .. }));
-/// assert_eq!(
-///     error.to_string(),
-///     "`http://localhost` is not the URL of a Valkey server: expected redis://HOST:PORT"
-/// );
+/// assert!(error.to_string().contains("is not the URL of a Valkey server"));
 /// ```
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {

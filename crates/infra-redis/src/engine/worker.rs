@@ -3,6 +3,7 @@
 mod attempt;
 mod calls;
 mod leases;
+mod look;
 mod run;
 mod settings;
 mod settlement;

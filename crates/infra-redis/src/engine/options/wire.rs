@@ -1,7 +1,7 @@
 //! Options as they stand in Valkey, under BullMQ's short names, and what the scripts are told of
 //! them.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Deduplication, Keep, millis};
@@ -56,11 +56,23 @@ pub(crate) struct WireOptions {
 }
 
 /// A backoff as it stands in Valkey, which may be anything that another client wrote.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(crate) enum StoredBackoff {
     Known(Backoff),
     Other(Value),
+}
+
+impl<'de> Deserialize<'de> for StoredBackoff {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // By way of a value, in which of a field given twice the last one counts, as it does in
+        // JavaScript.
+        let value = Value::deserialize(deserializer)?;
+        Ok(match Backoff::deserialize(&value) {
+            Ok(backoff) => Self::Known(backoff),
+            Err(_) => Self::Other(value),
+        })
+    }
 }
 
 /// The parent as it stands in a job's options.

@@ -8,21 +8,20 @@
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use super::calls::{Answer, Call, Calls};
 use super::leases::{LeaseKeeper, Leases};
+use super::look::{Look, instant_of, may_have_work, pass_on};
 use super::settlement::{Expects, Round, Settlement};
 use super::slots::{Ended, Slots};
 use super::waker::{Wake, Waker};
 use super::{JobOutcome, StopReport, WorkerSettings};
-use crate::engine::clock;
 use crate::engine::connection::Connection;
 use crate::engine::error::ScriptError;
-use crate::engine::keys::{QueueKeys, Suffix};
+use crate::engine::keys::QueueKeys;
 use crate::engine::pace::Pace;
 use crate::engine::processor::Processor;
-use crate::engine::reply::Reply;
 
 /// The most settlements in one call, so that it never blocks the server for long.
 const MAX_SETTLEMENTS: usize = 50;
@@ -30,15 +29,8 @@ const MAX_SETTLEMENTS: usize = 50;
 /// The most jobs claimed by one call, for the same reason.
 const MAX_CLAIMS: usize = 50;
 
-/// The longest sleep while the rate limit lets no job start.
-const MAX_RATE_LIMIT_SLEEP: Duration = Duration::from_secs(30);
-
 /// For how long a busy worker may not look for delayed jobs, which is how late it makes them.
 const DUE_LATENESS: Duration = Duration::from_millis(20);
-
-/// The longest wait for a delayed job without another look; other clients may have written times that
-/// no clock knows.
-const LONGEST_SLEEP: Duration = Duration::from_hours(24);
 
 /// How often the loop turns at least.
 const BEAT: Duration = Duration::from_secs(5);
@@ -70,17 +62,6 @@ pub(super) struct Runner<P> {
     signals: u64,
     /// What was settled since the worker was told to stop.
     report: Option<StopReport>,
-}
-
-/// When to look for jobs next.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Look {
-    /// Now, if there is a free slot.
-    Now,
-    /// When woken, or at this time at the latest.
-    Later(Option<tokio::time::Instant>),
-    /// Not before this time, whatever happens.
-    NotBefore(tokio::time::Instant),
 }
 
 impl<P: Processor> Runner<P> {
@@ -153,7 +134,7 @@ impl<P: Processor> Runner<P> {
                 wake = waker.woken() => self.wake(wake).await,
                 () = now.cancelled() => {}
                 () = stop.cancelled(), if self.report.is_none() => {}
-                () = sleep_until(self.look) => self.look = Look::Now,
+                () = self.look.is_due() => self.look = Look::Now,
                 Some(()) = sleep_until_chance(next_chance) => {}
                 // The loop shows that it is alive, however long its jobs take.
                 _ = beat.tick() => {}
@@ -330,7 +311,7 @@ impl<P: Processor> Runner<P> {
             self.has_plenty = round.jobs.len() >= call.tokens.len();
             // A signal that came since may be about what this call did not see.
             self.look = if self.signals == call.signals {
-                next_look(&round, call.tokens.len())
+                Look::after(&round, call.tokens.len())
             } else {
                 Look::Now
             };
@@ -457,56 +438,6 @@ impl<P: Processor> Runner<P> {
         if let Some(observer) = &self.settings.observer {
             observer.beat();
         }
-    }
-}
-
-/// One look that costs the server less than a claim does, for a worker that has nothing to do for a
-/// long time.
-async fn may_have_work(connection: &Connection, keys: &QueueKeys) -> bool {
-    let places = [Suffix::Wait, Suffix::Prioritized, Suffix::Delayed];
-    let places = places.map(|place| keys.of(place)).to_vec();
-    !matches!(
-        connection.command("EXISTS", places).await,
-        Ok(Reply::Int(0))
-    )
-}
-
-/// Gives a signal back that can't be used here: another worker may be idle.
-async fn pass_on(connection: &Connection, keys: &QueueKeys, wake: Wake) {
-    let (score, member) = match wake {
-        Wake::Nothing => return,
-        Wake::Work => ("0".to_owned(), "0"),
-        Wake::At(due) => (due.to_string(), "1"),
-    };
-    let args = vec![keys.of(Suffix::Marker), score, member.to_owned()];
-    if let Err(error) = connection.command("ZADD", args).await {
-        debug!(%error, "A wake-up could not be passed on");
-    }
-}
-
-/// When to look next, from what the last look brought.
-fn next_look(round: &Round, wanted: usize) -> Look {
-    if let Some(wait) = round.rate_limited {
-        return Look::NotBefore(tokio::time::Instant::now() + wait.min(MAX_RATE_LIMIT_SLEEP));
-    }
-    // A call that got all it asked for may have left more.
-    if round.jobs.len() >= wanted {
-        return Look::Now;
-    }
-    Look::Later(round.next_due.map(instant_of))
-}
-
-fn instant_of(unix_millis: f64) -> tokio::time::Instant {
-    #[expect(clippy::cast_precision_loss, reason = "exact until the year 287396")]
-    let wait = (unix_millis - clock::now() as f64).max(0.0);
-    let wait = Duration::try_from_secs_f64(wait / 1000.0).unwrap_or(LONGEST_SLEEP);
-    tokio::time::Instant::now() + wait.min(LONGEST_SLEEP)
-}
-
-async fn sleep_until(look: Look) {
-    match look {
-        Look::NotBefore(time) | Look::Later(Some(time)) => tokio::time::sleep_until(time).await,
-        Look::Now | Look::Later(None) => std::future::pending().await,
     }
 }
 
