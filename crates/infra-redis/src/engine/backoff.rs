@@ -303,8 +303,10 @@ impl From<Backoff> for Written {
 }
 
 fn millis(delay: f64) -> Duration {
-    // Other clients may have stored anything that JSON can hold.
-    Duration::try_from_secs_f64(delay.max(0.0) / 1000.0).unwrap_or(LONGEST)
+    // Other clients may have stored anything that JSON can hold. Whole milliseconds, as they are
+    // written, so that reading and writing changes nothing more.
+    let delay = Duration::try_from_secs_f64(delay.max(0.0) / 1000.0).unwrap_or(LONGEST);
+    Duration::from_millis(crate::engine::options::millis(delay.min(LONGEST)))
 }
 
 #[cfg(test)]
