@@ -242,8 +242,9 @@ async fn commands_beyond_what_memory_is_spent_on_are_refused_while_valkey_is_awa
             other => panic!("{other:?}"),
         }
     }
+    // A few that the client sends on its own may wait among them.
     assert!(
-        (1..=1_000).contains(&overloaded),
+        (1..=1_010).contains(&overloaded),
         "{overloaded} were refused"
     );
 

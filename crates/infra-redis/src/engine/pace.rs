@@ -19,7 +19,10 @@ const MOST_IN_FLIGHT: usize = 32;
 const SHORTEST_GAP: Duration = Duration::from_millis(1);
 
 /// Into how many gaps a round trip is divided.
-const GAPS: u32 = 8;
+const GAPS: u32 = 16;
+
+/// How many times longer than a round trip work must take for the way not to matter.
+const SHORT: u32 = 8;
 
 /// An average in which what is recent counts most.
 #[derive(Debug, Clone, Copy, Default)]
@@ -102,7 +105,7 @@ impl Pace {
                 let (away, work) = (self.round_trip.get(), self.work.get());
                 // Slots that idle for a small part of the time are not worth holding jobs for,
                 // which another worker could start at once.
-                if away * GAPS < work || away.is_zero() {
+                if away * SHORT < work || away.is_zero() {
                     return 0;
                 }
                 // What the slots finish while a call that settles and claims is under way, which
@@ -151,9 +154,9 @@ mod tests {
         pace.sent(now);
         pace.answered(Some(80 * MILLI));
         pace.sent(now);
-        assert_eq!(pace.next_chance(), Some(now + 10 * MILLI));
-        assert!(!pace.may_send(1, 50, now + 9 * MILLI));
-        assert!(pace.may_send(1, 50, now + 10 * MILLI));
+        assert_eq!(pace.next_chance(), Some(now + 5 * MILLI));
+        assert!(!pace.may_send(1, 50, now + 4 * MILLI));
+        assert!(pace.may_send(1, 50, now + 5 * MILLI));
         for _ in 0..MOST_IN_FLIGHT {
             pace.sent(now);
         }
