@@ -56,12 +56,17 @@ pub async fn compose(settings: &WebSettings) -> anyhow::Result<Web> {
     let valkey = if settings.embedded {
         None
     } else {
-        let connection = settings.valkey.connection()?;
-        let connection = Connection::open_or_wait(&connection).await;
-        Some(connection.context("VALKEY_URL")?)
+        Some(settings.valkey.connection()?)
     };
     let retention = settings.retention.settings()?;
     let database = settings.database.open().await?;
+    let valkey = match valkey {
+        Some(valkey) => {
+            let connection = Connection::open_or_wait(&valkey).await;
+            Some(connection.context("VALKEY_URL")?)
+        }
+        None => None,
+    };
     database.migrate().await.context("DATABASE_URL")?;
     let outbox: Arc<dyn OutboxReader> = database.outbox();
     let store: SharedStore = database.store();
