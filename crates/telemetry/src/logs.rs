@@ -71,8 +71,7 @@ impl LogFormat {
 
 impl LogFilter {
     fn to_env_filter(&self) -> EnvFilter {
-        // What Valkey's client has to say the engine says in words of its own, unless it is asked for.
-        EnvFilter::new(format!("fred=error,{}", self.0))
+        EnvFilter::new(&self.0)
     }
 }
 
