@@ -25,35 +25,33 @@ for n = 1, tonumber(ARGV[1]) do
   at = at + 2
 end
 
+-- With no option that concerns its place, as most are, a job waits behind those that wait.
+local function add_plain(target, name, data, opts, timestamp)
+  local queue = target.queue
+  local id = string.format('%.0f', next_number(target))
+  store_fields(queue, id, name, data, opts, timestamp, '0', '0')
+  push_late(queue, id, 0)
+  call('XADD', queue.events, 'MAXLEN', '~', target.settings.max_events, '*',
+    'event', 'waiting', 'jobId', id)
+  target.has_ready = true
+  return id
+end
+
 local target = targets[1]
 local results, parents, parent_order = {}, {}, {}
 local count = tonumber(ARGV[at])
 at = at + 1
 for n = 1, count do
+  local ok, result
+  -- What is wrong with one job must not keep the others from being added.
   if ARGV[at] == '' then
-    -- With no option that concerns its place, a job waits behind those that wait. As most are like
-    -- this, they are stored right here.
-    local queue, name = target.queue, ARGV[at + 1]
-    local id = string.format('%.0f', next_number(target))
-    local stored = redis.pcall('HSET', queue.prefix .. id, 'name', name, 'data', ARGV[at + 2],
-      'opts', ARGV[at + 3], 'timestamp', ARGV[at + 4], 'delay', '0', 'priority', '0')
-    if type(stored) == 'table' then
-      results[n] = { stored.err }
-    else
-      results[n] = id
-      call('XADD', queue.events, '*', 'event', 'added', 'jobId', id, 'name', name)
-      push_late(queue, id, 0)
-      call('XADD', queue.events, 'MAXLEN', '~', target.settings.max_events, '*',
-        'event', 'waiting', 'jobId', id)
-      target.has_ready = true
-    end
+    ok, result = pcall(add_plain, target, ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
     at = at + 5
   else
     local job, number
     job, number, at = rare().read_job(at)
     if number then target = targets[number] end
-    -- What is wrong with one job must not keep the others from being added.
-    local ok, result = pcall(rare().add_job, target, job)
+    ok, result = pcall(rare().add_job, target, job)
     if job.in_flow and job.parent_key ~= '' then
       local parent = parents[job.parent_key]
       if not parent then
@@ -63,8 +61,8 @@ for n = 1, count do
       end
       if result == -7 then parent.is_incomplete = true end
     end
-    results[n] = ok and result or { rare().error_text(result) }
   end
+  results[n] = ok and result or { rare().error_text(result) }
 end
 push_all()
 

@@ -49,11 +49,7 @@ end
 
 -- Removes everything that is stored about a job without children, except its lock.
 local function put_off_drop(key)
-  local gone = put_off.gone
-  local n = #gone
-  gone[n + 1], gone[n + 2], gone[n + 3] = key, key .. ':logs', key .. ':dependencies'
-  gone[n + 4], gone[n + 5] = key .. ':processed', key .. ':failed'
-  gone[n + 6] = key .. ':unsuccessful'
+  for _, each in ipairs({ job_keys(key) }) do put_off.gone[#put_off.gone + 1] = each end
 end
 
 -- What every settlement starts with: the job exists, the worker holds it, it is active no more.

@@ -13,3 +13,9 @@ local key_by_name = {
 local function queue_at(prefix)
   return setmetatable({ prefix = prefix }, key_by_name)
 end
+
+-- The keys that a job is stored in, its lock not among them.
+local function job_keys(key)
+  return key, key .. ':logs', key .. ':dependencies', key .. ':processed', key .. ':failed',
+    key .. ':unsuccessful'
+end

@@ -1,20 +1,18 @@
--- Stores a job and announces it. It is in no list yet.
+-- Stores a job with all that may belong to it, and announces it. It is in no list yet.
 local function store_job(queue, id, job)
-  local key = queue.prefix .. id
-  local fields = { 'name', job.name, 'data', job.data, 'opts', job.opts,
-    'timestamp', job.timestamp, 'delay', job.delay, 'priority', job.priority }
+  local more = {}
   local function set(name, value)
     if value and value ~= '' then
-      fields[#fields + 1] = name
-      fields[#fields + 1] = value
+      more[#more + 1] = name
+      more[#more + 1] = value
     end
   end
   set('parentKey', job.parent_key)
   set('parent', job.parent)
   set('rjk', job.scheduler)
   set('deid', job.deduplication_id)
-  call('HSET', key, unpack(fields))
-  call('XADD', queue.events, '*', 'event', 'added', 'jobId', id, 'name', job.name)
+  store_fields(queue, id, job.name, job.data, job.opts, job.timestamp, job.delay, job.priority,
+    unpack(more))
 end
 
 -- Makes a stored job ready, or delayed. Wakes nobody: that is done once for all jobs of a call.

@@ -20,29 +20,71 @@ pub(crate) struct Script {
     sha: LazyLock<String>,
 }
 
+/// The text of a fragment, or of fragments that belong together.
+macro_rules! fragment {
+    // What stores a job and makes it ready or delayed.
+    (storing) => {
+        concat!(
+            fragment!("enqueue"),
+            fragment!("drop_job"),
+            fragment!("store")
+        )
+    };
+    // Adding a job from a script that is about something else.
+    (adding) => {
+        concat!(
+            fragment!("settings"),
+            fragment!("wake"),
+            fragment!("store_fields"),
+            fragment!(storing)
+        )
+    };
+    // What a job's end means to its parent.
+    (family) => {
+        concat!(fragment!("job_key"), fragment!("parent"))
+    };
+    // Taking a job away from all that refers to it.
+    (removing) => {
+        concat!(
+            fragment!(adding),
+            fragment!(family),
+            fragment!("deduplication"),
+            fragment!("detach"),
+            fragment!("scheduler_job")
+        )
+    };
+    ($name:literal) => {
+        concat!(
+            include_str!(concat!("../../scripts/include/", $name, ".lua")),
+            "\n"
+        )
+    };
+}
+
 /// Defines a script from its file and the fragments it uses, in the order in which they need each
 /// other.
 ///
 /// A script makes all its functions anew in every call. What few calls need is given as `rare`, with
 /// the names by which it is reached as `rare().name`, and made when it is first asked for.
 macro_rules! script {
-    ($name:ident, $file:literal, [$($fragment:literal),* $(,)?]) => {
-        script!(@ $name, $file, $($fragment)*, "");
+    ($name:ident, $file:literal, [$($fragment:tt),* $(,)?]) => {
+        script!(@ $name, $file, concat!($(fragment!($fragment),)* ""));
     };
-    ($name:ident, $file:literal, [$($fragment:literal),* $(,)?],
-     rare: [$($rare:literal),* $(,)?] => $names:literal) => {
-        script!(@ $name, $file, "rare_ahead" $($fragment)*, concat!(
+    ($name:ident, $file:literal, [$($fragment:tt),* $(,)?],
+     rare: [$($rare:tt),* $(,)?] => $names:literal) => {
+        script!(@ $name, $file, concat!(
+            fragment!("rare_ahead"),
+            $(fragment!($fragment),)*
             "local parts\nfunction rare()\n  if parts then return parts end\n",
-            $(include_str!(concat!("../../scripts/include/", $rare, ".lua")), "\n",)*
+            $(fragment!($rare),)*
             "  parts = { ", $names, " }\n  return parts\nend\n",
         ));
     };
-    (@ $name:ident, $file:literal, $($fragment:literal)*, $rare:expr) => {
+    (@ $name:ident, $file:literal, $fragments:expr) => {
         pub(crate) static $name: Script = {
             const SOURCE: &str = concat!(
-                include_str!("../../scripts/include/queue.lua"), "\n",
-                $(include_str!(concat!("../../scripts/include/", $fragment, ".lua")), "\n",)*
-                $rare,
+                fragment!("queue"),
+                $fragments,
                 include_str!(concat!("../../scripts/", $file, ".lua"))
             );
             Script {
@@ -57,14 +99,11 @@ macro_rules! script {
 script!(
     ADD_JOBS,
     "add_jobs",
-    ["settings", "wake", "push_late"],
+    ["settings", "wake", "store_fields", "push_late"],
     rare: [
         "error_text",
-        "job_key",
-        "enqueue",
-        "drop_job",
-        "store",
-        "parent",
+        storing,
+        family,
         "deduplicate",
         "attach_existing",
         "add_job",
@@ -77,11 +116,9 @@ script!(
     ["settings", "wake", "put_off", "promote_due", "finish", "fetch"],
     rare: [
         "error_text",
-        "job_key",
-        "enqueue",
-        "drop_job",
-        "store",
-        "parent",
+        "store_fields",
+        storing,
+        family,
         "deduplication",
         "detach",
         "trim_finished",
@@ -102,106 +139,20 @@ script!(RECOVER_STALLED, "recover_stalled", ["settings", "wake"]);
 script!(PAUSE, "pause", []);
 script!(RESUME, "resume", ["wake"]);
 script!(COUNTS, "counts", []);
-script!(
-    REMOVE_JOB,
-    "remove_job",
-    [
-        "settings",
-        "wake",
-        "enqueue",
-        "drop_job",
-        "store",
-        "job_key",
-        "parent",
-        "deduplication",
-        "detach",
-        "scheduler_job",
-        "remove"
-    ]
-);
+script!(REMOVE_JOB, "remove_job", [removing, "remove"]);
 script!(
     REMOVE_UNPROCESSED_CHILDREN,
     "remove_unprocessed_children",
-    [
-        "settings",
-        "wake",
-        "enqueue",
-        "drop_job",
-        "store",
-        "job_key",
-        "parent",
-        "deduplication",
-        "detach",
-        "scheduler_job",
-        "remove"
-    ]
+    [removing, "remove"]
 );
 script!(
     REMOVE_CHILD_DEPENDENCY,
     "remove_child_dependency",
-    [
-        "settings",
-        "wake",
-        "enqueue",
-        "drop_job",
-        "store",
-        "job_key",
-        "parent",
-        "deduplication",
-        "detach"
-    ]
+    [removing]
 );
-script!(
-    DRAIN,
-    "drain",
-    [
-        "settings",
-        "wake",
-        "enqueue",
-        "drop_job",
-        "store",
-        "job_key",
-        "parent",
-        "deduplication",
-        "detach",
-        "scheduler_job",
-        "discard"
-    ]
-);
-script!(
-    CLEAN,
-    "clean",
-    [
-        "settings",
-        "wake",
-        "enqueue",
-        "drop_job",
-        "store",
-        "job_key",
-        "parent",
-        "deduplication",
-        "detach",
-        "scheduler_job",
-        "discard"
-    ]
-);
-script!(
-    OBLITERATE,
-    "obliterate",
-    [
-        "settings",
-        "wake",
-        "enqueue",
-        "drop_job",
-        "store",
-        "job_key",
-        "parent",
-        "deduplication",
-        "detach",
-        "scheduler_job",
-        "discard"
-    ]
-);
+script!(DRAIN, "drain", [removing, "discard"]);
+script!(CLEAN, "clean", [removing, "discard"]);
+script!(OBLITERATE, "obliterate", [removing, "discard"]);
 script!(PROMOTE, "promote", ["settings", "wake", "enqueue"]);
 script!(PROMOTE_JOBS, "promote_jobs", ["settings", "wake"]);
 script!(
@@ -235,29 +186,12 @@ script!(RELEASE_DEDUPLICATION, "release_deduplication", []);
 script!(
     UPSERT_SCHEDULER,
     "upsert_scheduler",
-    [
-        "settings",
-        "wake",
-        "enqueue",
-        "drop_job",
-        "store",
-        "deduplication",
-        "scheduler",
-        "add_iteration"
-    ]
+    [adding, "deduplication", "scheduler", "add_iteration"]
 );
 script!(
     CONTINUE_SCHEDULER,
     "continue_scheduler",
-    [
-        "settings",
-        "wake",
-        "enqueue",
-        "store",
-        "scheduler",
-        "add_iteration",
-        "pending_iteration"
-    ]
+    [adding, "scheduler", "add_iteration", "pending_iteration"]
 );
 script!(
     LOST_SCHEDULERS,
@@ -267,15 +201,7 @@ script!(
 script!(
     REMOVE_SCHEDULER,
     "remove_scheduler",
-    [
-        "settings",
-        "wake",
-        "enqueue",
-        "drop_job",
-        "store",
-        "deduplication",
-        "scheduler"
-    ]
+    [adding, "deduplication", "scheduler"]
 );
 script!(SCHEDULERS, "schedulers", ["scheduler"]);
 
