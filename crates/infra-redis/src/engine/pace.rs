@@ -1,4 +1,4 @@
-//! When a call may go, and how many jobs are worth holding ahead of their turn: pure policy.
+//! When a call may go: pure policy.
 //!
 //! The first call goes at once. What becomes ready while it is in flight is gathered for the next
 //! one, which goes when it is full enough, when the first is answered, or when a part of a round
@@ -8,8 +8,6 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-
-use super::worker::LookAhead;
 
 /// The most calls on their way at once.
 const MOST_IN_FLIGHT: usize = 32;
@@ -21,19 +19,17 @@ const SHORTEST_GAP: Duration = Duration::from_millis(1);
 /// Into how many gaps a round trip is divided.
 const GAPS: u32 = 16;
 
-/// How many times longer than a round trip work must take for the way not to matter.
-const SHORT: u32 = 8;
-
 /// An average in which what is recent counts most.
 #[derive(Debug, Clone, Copy, Default)]
-struct Average(Option<Duration>);
+pub(crate) struct Average(Option<Duration>);
 
 impl Average {
-    fn add(&mut self, value: Duration) {
+    pub(crate) fn add(&mut self, value: Duration) {
         self.0 = Some(self.0.map_or(value, |average| (average * 7 + value) / 8));
     }
 
-    fn get(self) -> Duration {
+    /// Zero if nothing was added.
+    pub(crate) fn get(self) -> Duration {
         self.0.unwrap_or_default()
     }
 }
@@ -43,7 +39,6 @@ pub(crate) struct Pace {
     in_flight: usize,
     last_sent: Option<Instant>,
     round_trip: Average,
-    work: Average,
 }
 
 impl Pace {
@@ -63,11 +58,6 @@ impl Pace {
         if let Some(took) = took {
             self.round_trip.add(took);
         }
-    }
-
-    /// An attempt took so long.
-    pub(crate) fn worked(&mut self, took: Duration) {
-        self.work.add(took);
     }
 
     /// Whether a call may go that settles `ready` jobs, of at most `full`.
@@ -92,36 +82,14 @@ impl Pace {
             .filter(|_| self.round_trip.get() > 2 * SHORTEST_GAP)
     }
 
-    fn gap(&self) -> Duration {
-        (self.round_trip.get() / GAPS).max(SHORTEST_GAP)
+    /// How long a call takes until it is answered; zero before the first is.
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.round_trip.get()
     }
 
-    /// How many jobs to hold ahead of their turn.
-    pub(crate) fn look_ahead(&self, concurrency: usize, wanted: LookAhead) -> usize {
-        match wanted {
-            LookAhead::None => 0,
-            LookAhead::Jobs(count) => count,
-            LookAhead::Automatic { at_most } => {
-                let (away, work) = (self.round_trip.get(), self.work.get());
-                // Slots that idle for a small part of the time are not worth holding jobs for,
-                // which another worker could start at once.
-                if away * SHORT < work || away.is_zero() {
-                    return 0;
-                }
-                // What the slots finish while a call that settles and claims is under way, which
-                // may have to wait for its turn before.
-                let busy = (away + self.gap() * 2).as_secs_f64();
-                let rounds = busy / work.as_secs_f64().max(1e-6);
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    clippy::cast_precision_loss,
-                    reason = "saturates, and is bounded next"
-                )]
-                let jobs = (rounds * concurrency as f64).ceil() as usize;
-                jobs.min(at_most)
-            }
-        }
+    /// How long what is ready may have to wait until a call may go.
+    pub(crate) fn gap(&self) -> Duration {
+        (self.round_trip.get() / GAPS).max(SHORTEST_GAP)
     }
 }
 
@@ -161,25 +129,5 @@ mod tests {
             pace.sent(now);
         }
         assert!(!pace.may_send(50, 50, now + 80 * MILLI));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn jobs_are_held_only_where_the_way_is_long() {
-        let automatic = LookAhead::Automatic { at_most: 800 };
-        let mut pace = Pace::default();
-        assert_eq!(pace.look_ahead(50, automatic), 0, "nothing is known yet");
-        pace.sent(Instant::now());
-        pace.answered(Some(100 * MILLI));
-        pace.worked(20 * MILLI);
-        let held = pace.look_ahead(50, automatic);
-        assert!((250..400).contains(&held), "{held}");
-        assert_eq!(pace.look_ahead(50, LookAhead::None), 0);
-        assert_eq!(pace.look_ahead(50, LookAhead::Jobs(7)), 7);
-
-        let mut near = Pace::default();
-        near.sent(Instant::now());
-        near.answered(Some(MILLI));
-        near.worked(20 * MILLI);
-        assert_eq!(near.look_ahead(50, automatic), 0);
     }
 }

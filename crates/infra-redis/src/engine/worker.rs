@@ -1,5 +1,6 @@
 //! The loop that claims jobs and drives a [`Processor`].
 
+mod ahead;
 mod attempt;
 mod calls;
 mod leases;

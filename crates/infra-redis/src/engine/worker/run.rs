@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::ahead::Ahead;
 use super::calls::{Answer, Call, Calls};
 use super::leases::{LeaseKeeper, Leases};
 use super::look::{Look, instant_of, may_have_work, pass_on};
@@ -52,6 +53,7 @@ pub(super) struct Runner<P> {
     slots: Slots<P>,
     calls: Calls,
     pace: Pace,
+    ahead: Ahead,
     ended: Vec<Settlement>,
     look: Look,
     /// Whether the last look brought as many jobs as were asked for.
@@ -84,6 +86,7 @@ impl<P: Processor> Runner<P> {
             ),
             calls: Calls::new(connection.clone(), keys.clone(), settings.clone()),
             pace: Pace::default(),
+            ahead: Ahead::new(settings.look_ahead),
             ended: Vec::new(),
             look: Look::Now,
             has_plenty: false,
@@ -159,7 +162,7 @@ impl<P: Processor> Runner<P> {
     /// How many jobs the worker may have: one a slot, and those it holds ahead of their turn.
     fn capacity(&self) -> usize {
         let slots = self.slots.concurrency();
-        slots + self.pace.look_ahead(slots, self.settings.look_ahead)
+        slots + self.ahead.jobs(slots, &self.pace)
     }
 
     /// How many jobs a call settles at most: half of them, so that one call can be on its way while
@@ -285,7 +288,7 @@ impl<P: Processor> Runner<P> {
         } = ended;
         self.ended.push(match result {
             Some(result) => {
-                self.pace.worked(started.elapsed());
+                self.ahead.worked(started.elapsed());
                 Settlement::decide(job, result, started, &self.settings, random_fraction())
             }
             None => Settlement::hand_back(job, started),
