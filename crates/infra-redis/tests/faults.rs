@@ -16,6 +16,7 @@ use support::{Counter, TestQueue, echo, next, quick, telling};
 use testkit::program::eventually;
 use testkit::proxy::Proxy;
 use testkit::valkey::{PrivateValkey, shared_url};
+use tokio::sync::Notify;
 
 /// A queue behind a proxy, and the same queue without it.
 async fn behind_proxy() -> (Proxy, TestQueue, TestQueue) {
@@ -87,6 +88,58 @@ async fn a_settlement_whose_answer_is_lost_takes_effect_once() {
     assert_eq!(performed.get(), 2);
     let counts = direct.queue.counts().await.unwrap();
     assert_eq!((counts.completed, counts.active, counts.waiting), (2, 0, 0));
+}
+
+#[tokio::test]
+async fn a_settlement_that_was_recorded_is_no_loss_to_a_worker_that_stops_before_it_knows() {
+    let (proxy, proxied, _direct) = behind_proxy().await;
+    let (go, gone) = tokio::sync::watch::channel(false);
+    let (processor, mut told) = telling(move |_, _| {
+        let mut gone = gone.clone();
+        async move {
+            gone.wait_for(|gone| *gone).await.unwrap();
+            Ok(json!(null))
+        }
+    });
+    let witness = Arc::new(Witness::default());
+    // No renewal during the test, so that the next answer is the settlement's.
+    let lock_duration = Duration::from_secs(600);
+    let settings = WorkerSettings {
+        lock_duration,
+        stalled_interval: lock_duration,
+        observer: Some(witness.clone()),
+        ..quick()
+    };
+    let worker = proxied.work_with(processor, settings).await;
+    proxied.add(json!(1)).await;
+    next(&mut told).await;
+    proxy.drop_next_reply();
+    go.send(true).unwrap();
+    // Before the call is made again, the worker is told to stop at once.
+    witness.failed.notified().await;
+    let report = worker.stop(Duration::ZERO).await;
+    assert_eq!((report.finished, report.abandoned), (1, 0));
+    let outcomes = witness.outcomes.lock().unwrap().clone();
+    assert_eq!(outcomes, [JobOutcome::Completed]);
+}
+
+/// Notes what became of attempts, and when a call failed.
+#[derive(Default)]
+struct Witness {
+    outcomes: Mutex<Vec<JobOutcome>>,
+    failed: Notify,
+}
+
+impl WorkerObserver for Witness {
+    fn attempt_ended(&self, outcome: JobOutcome, _: Duration) {
+        self.outcomes.lock().unwrap().push(outcome);
+    }
+
+    fn called(&self, outcome: Result<(), &EngineError>) {
+        if outcome.is_err() {
+            self.failed.notify_one();
+        }
+    }
 }
 
 #[tokio::test]

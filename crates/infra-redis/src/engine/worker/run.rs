@@ -305,8 +305,9 @@ impl<P: Processor> Runner<P> {
             ..
         } = answer;
         let Some(round) = round else {
-            // It may or may not have taken effect; the last calls are made as repeated ones.
-            self.ended.splice(0..0, call.settlements);
+            let settlements = call.settlements.into_iter();
+            let given_up = settlements.map(Settlement::given_up);
+            self.ended.splice(0..0, given_up);
             return;
         };
         self.note_settled(&call, &round);
@@ -339,7 +340,7 @@ impl<P: Processor> Runner<P> {
                 Ok(()) => settlement.outcome,
                 // Its lock is gone because the call whose answer was lost has settled it.
                 Err(ScriptError::LockMissing { .. } | ScriptError::JobMissing { .. })
-                    if call.expects == Expects::LostCall =>
+                    if call.expects == Expects::LostCall || settlement.may_be_recorded =>
                 {
                     settlement.outcome
                 }

@@ -23,6 +23,8 @@ pub(super) struct Settlement {
     pub(super) token: String,
     pub(super) outcome: JobOutcome,
     pub(super) started: Instant,
+    /// Whether a call that was given up may have recorded it already.
+    pub(super) may_be_recorded: bool,
     job: Arc<Fetched>,
     change: Change,
 }
@@ -94,6 +96,7 @@ impl Settlement {
             token: job.token.clone(),
             outcome,
             started,
+            may_be_recorded: false,
             job,
             change,
         }
@@ -106,8 +109,17 @@ impl Settlement {
             token: job.token.clone(),
             outcome: JobOutcome::HandedBack,
             started,
+            may_be_recorded: false,
             job,
             change: Change::HandBack,
+        }
+    }
+
+    /// The same after a call with it was given up, which may have been performed.
+    pub(super) fn given_up(self) -> Self {
+        Self {
+            may_be_recorded: true,
+            ..self
         }
     }
 
