@@ -5,11 +5,12 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use infra_redis::engine::{LookAhead, Reply, WorkerSettings};
+use infra_redis::engine::{LookAhead, Processor, Reply, WorkerSettings};
 use serde_json::json;
-use support::{TestQueue, next, quick, telling};
+use support::{TestQueue, Told, next, quick, telling};
 use testkit::program::eventually;
 use tokio::sync::Semaphore;
 
@@ -19,6 +20,34 @@ fn holding(jobs: usize) -> WorkerSettings {
         look_ahead: LookAhead::Jobs(jobs),
         ..quick()
     }
+}
+
+/// A processor whose jobs end one for each permit that is added.
+fn gated() -> (Arc<Semaphore>, impl Processor, Told) {
+    let gate = Arc::new(Semaphore::new(0));
+    let at_gate = Arc::clone(&gate);
+    let (processor, told) = telling(move |_, _| {
+        let gate = Arc::clone(&at_gate);
+        async move {
+            gate.acquire().await.unwrap().forget();
+            Ok(json!(null))
+        }
+    });
+    (gate, processor, told)
+}
+
+/// Waits until the lock of a job is renewed.
+async fn until_renewed(test: &TestQueue, lock: &str) {
+    let left = async || match test.on("PTTL", lock, &[]).await {
+        Reply::Int(left) => left,
+        other => panic!("no time to live: {other:?}"),
+    };
+    let before = AtomicI64::new(left().await);
+    eventually("a renewal", || async {
+        let now = left().await;
+        (now > before.swap(now, Ordering::Relaxed)).then_some(())
+    })
+    .await;
 }
 
 async fn ids(test: &TestQueue, list: &str) -> Vec<String> {
@@ -44,15 +73,7 @@ async fn until_active(test: &TestQueue, count: u64) {
 #[tokio::test]
 async fn a_worker_that_stops_gives_back_what_it_holds_in_its_order() {
     let test = TestQueue::new().await;
-    let gate = Arc::new(Semaphore::new(0));
-    let at_gate = Arc::clone(&gate);
-    let (processor, mut told) = telling(move |_, _| {
-        let gate = Arc::clone(&at_gate);
-        async move {
-            gate.acquire().await.unwrap().forget();
-            Ok(json!(null))
-        }
-    });
+    let (gate, processor, mut told) = gated();
     for n in 0..8 {
         test.add(json!(n)).await;
     }
@@ -109,15 +130,7 @@ async fn the_locks_of_held_jobs_are_renewed() {
 #[tokio::test]
 async fn a_job_whose_lock_is_lost_while_it_is_held_is_not_performed_here() {
     let test = TestQueue::new().await;
-    let gate = Arc::new(Semaphore::new(0));
-    let at_gate = Arc::clone(&gate);
-    let (processor, mut told) = telling(move |_, _| {
-        let gate = Arc::clone(&at_gate);
-        async move {
-            gate.acquire().await.unwrap().forget();
-            Ok(json!(null))
-        }
-    });
+    let (gate, processor, mut told) = gated();
     for n in 0..3 {
         test.add(json!(n)).await;
     }
@@ -131,15 +144,9 @@ async fn a_job_whose_lock_is_lost_while_it_is_held_is_not_performed_here() {
     assert_eq!(next(&mut told).await.id, "1");
     until_active(&test, 3).await;
     test.on("SET", "2:lock", &["another worker's"]).await;
-    // The worker learns of it when it renews.
-    eventually("two renewals of the third job's lock", || async {
-        let Reply::Int(ttl) = test.on("PTTL", "3:lock", &[]).await else {
-            panic!("no time to live");
-        };
-        (ttl > 300).then_some(())
-    })
-    .await;
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    // The worker learns of it when it renews, and has learned it when it renews again.
+    until_renewed(&test, "3:lock").await;
+    until_renewed(&test, "3:lock").await;
     gate.add_permits(3);
     assert_eq!(next(&mut told).await.id, "3");
     test.until_completed(2).await;
@@ -150,15 +157,7 @@ async fn a_job_whose_lock_is_lost_while_it_is_held_is_not_performed_here() {
 #[tokio::test]
 async fn without_look_ahead_each_job_finds_a_free_slot() {
     let test = TestQueue::new().await;
-    let gate = Arc::new(Semaphore::new(0));
-    let at_gate = Arc::clone(&gate);
-    let (processor, mut told) = telling(move |_, _| {
-        let gate = Arc::clone(&at_gate);
-        async move {
-            gate.acquire().await.unwrap().forget();
-            Ok(json!(null))
-        }
-    });
+    let (gate, processor, mut told) = gated();
     for n in 0..20 {
         test.add(json!(n)).await;
     }

@@ -133,10 +133,6 @@ const LONG_FILES: &[(&str, &str)] = &[
         "two clients side by side, an operation a step",
     ),
     (
-        "crates/infra-redis/tests/worker.rs",
-        "one story a test, all about the one worker",
-    ),
-    (
         "crates/infra-redis/tests/scripts/settle_and_fetch.rs",
         "each script has one test file, and this is the script that does the most",
     ),
