@@ -3,30 +3,11 @@
 use async_trait::async_trait;
 use domain::analytics::{AnalyticsReader, AnalyticsRepository, DailyCount};
 use domain::{EventKind, StoreError, UnixMillis};
-use sqlx::FromRow;
 
 use super::PostgresStore;
 use super::unit_of_work::PostgresUnitOfWork;
-use crate::failure::{corrupt, unavailable, unreadable};
-
-#[derive(FromRow)]
-struct CountRow {
-    day: String,
-    kind: String,
-    count: i64,
-}
-
-impl TryFrom<CountRow> for DailyCount {
-    type Error = StoreError;
-
-    fn try_from(row: CountRow) -> Result<Self, Self::Error> {
-        Ok(Self {
-            day: row.day,
-            kind: row.kind.parse().map_err(corrupt("daily count"))?,
-            count: row.count.unsigned_abs(),
-        })
-    }
-}
+use crate::failure::{unavailable, unreadable};
+use crate::rows::analytics::CountRow;
 
 #[async_trait]
 impl AnalyticsRepository for PostgresUnitOfWork {

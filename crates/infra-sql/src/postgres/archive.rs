@@ -2,19 +2,11 @@
 
 use async_trait::async_trait;
 use domain::event::archive::{ArchiveFilter, Archived, EventArchive};
-use domain::{EventEnvelope, EventKind, StoreError, UnixMillis};
-use sqlx::FromRow;
-use uuid::Uuid;
+use domain::{EventKind, StoreError, UnixMillis};
 
 use super::PostgresStore;
 use crate::failure::unreadable;
-
-#[derive(FromRow)]
-struct ArchivedRow {
-    seq: i64,
-    event_id: Uuid,
-    envelope: String,
-}
+use crate::rows::archive::ArchivedRow;
 
 #[async_trait]
 impl EventArchive for PostgresStore {
@@ -44,11 +36,6 @@ impl EventArchive for PostgresStore {
         .fetch_all(&self.pool)
         .await
         .map_err(unreadable("outbox"))?;
-        let archived = rows.into_iter().map(|row| Archived {
-            place: row.seq,
-            id: row.event_id.into(),
-            envelope: EventEnvelope::from_json(&row.envelope).map_err(|error| error.to_string()),
-        });
-        Ok(archived.collect())
+        Ok(rows.into_iter().map(Archived::from).collect())
     }
 }

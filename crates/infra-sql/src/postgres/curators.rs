@@ -1,68 +1,17 @@
 //! Curators, their tokens, and who follows whom.
 
 use async_trait::async_trait;
+use domain::StoreError;
 use domain::curators::{
-    ApiToken, Credentials, Curator, CuratorId, CuratorReader, CuratorRepository, DisplayName,
-    Follow, FollowerChunk, Handle, PasswordHash, TokenHash, TokenId, TokenName,
+    ApiToken, Credentials, Curator, CuratorId, CuratorReader, CuratorRepository, Follow,
+    FollowerChunk, Handle, PasswordHash, TokenHash, TokenId,
 };
-use domain::{StoreError, UnixMillis};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::PostgresStore;
 use super::unit_of_work::PostgresUnitOfWork;
-use crate::failure::{corrupt, unavailable, unreadable};
-
-/// A curator; its columns have names that a card's don't, so that both can be in one row.
-#[derive(FromRow)]
-pub(super) struct CuratorRow {
-    curator_id: Uuid,
-    handle: String,
-    display_name: String,
-    registered_at: i64,
-}
-
-impl TryFrom<CuratorRow> for Curator {
-    type Error = StoreError;
-
-    fn try_from(row: CuratorRow) -> Result<Self, Self::Error> {
-        Ok(Self {
-            id: row.curator_id.into(),
-            handle: Handle::parse(&row.handle).map_err(corrupt("handle"))?,
-            display_name: DisplayName::parse(&row.display_name).map_err(corrupt("display name"))?,
-            registered_at: UnixMillis::new(row.registered_at),
-        })
-    }
-}
-
-#[derive(FromRow)]
-struct TokenRow {
-    id: Uuid,
-    curator_id: Uuid,
-    name: String,
-    prefix: String,
-    hash: Vec<u8>,
-    issued_at: i64,
-}
-
-impl TryFrom<TokenRow> for ApiToken {
-    type Error = StoreError;
-
-    fn try_from(row: TokenRow) -> Result<Self, Self::Error> {
-        let hash: [u8; 32] = row
-            .hash
-            .try_into()
-            .map_err(|_| corrupt("token hash")("not 32 bytes long"))?;
-        Ok(Self {
-            id: row.id.into(),
-            curator: row.curator_id.into(),
-            name: TokenName::parse(&row.name).map_err(corrupt("token name"))?,
-            prefix: row.prefix,
-            hash: TokenHash::from_bytes(hash),
-            issued_at: UnixMillis::new(row.issued_at),
-        })
-    }
-}
+use crate::failure::{unavailable, unreadable};
+use crate::rows::curators::{CredentialsRow, CuratorRow, TokenRow};
 
 #[async_trait]
 impl CuratorRepository for PostgresUnitOfWork {
@@ -225,16 +174,13 @@ impl CuratorReader for PostgresStore {
     }
 
     async fn credentials(&self, handle: &Handle) -> Result<Option<Credentials>, StoreError> {
-        let row: Option<(Uuid, String)> =
+        let row: Option<CredentialsRow> =
             sqlx::query_as("SELECT id, password_hash FROM curators WHERE handle = $1")
                 .bind(handle.as_str())
                 .fetch_optional(&self.pool)
                 .await
                 .map_err(unreadable("curator"))?;
-        Ok(row.map(|(id, password_hash)| Credentials {
-            curator: id.into(),
-            password_hash: PasswordHash::from_phc(password_hash),
-        }))
+        Ok(row.map(Credentials::from))
     }
 
     async fn token(&self, hash: &TokenHash) -> Result<Option<ApiToken>, StoreError> {

@@ -3,74 +3,17 @@
 use async_trait::async_trait;
 use domain::event::dead_letter::{
     DeadLetter, DeadLetterCount, DeadLetterFilter, DeadLetterId, DeadLetterReader,
-    DeadLetterRepository, FailedAttempt, FailedForGood, FailedWork, FailureClass, LetterState,
+    DeadLetterRepository, FailedAttempt, FailedForGood, FailureClass, LetterState,
 };
 use domain::{EventId, Page, PageRequest, StoreError, UnixMillis};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::PostgresStore;
 use super::text::storable;
 use super::unit_of_work::PostgresUnitOfWork;
-use crate::failure::{corrupt, unavailable, unreadable};
+use crate::failure::{unavailable, unreadable};
 use crate::keyset;
-
-#[derive(FromRow)]
-struct LetterRow {
-    id: Uuid,
-    queue: String,
-    job_id: String,
-    handler: String,
-    event_id: Option<Uuid>,
-    kind: String,
-    payload: String,
-    original_payload: Option<String>,
-    reason: String,
-    class: String,
-    fingerprint: String,
-    attempts: i64,
-    history: String,
-    failed_at: i64,
-    state: String,
-    changed_at: i64,
-    revision: i64,
-}
-
-impl TryFrom<LetterRow> for DeadLetter {
-    type Error = StoreError;
-
-    fn try_from(row: LetterRow) -> Result<Self, Self::Error> {
-        Ok(Self {
-            id: row.id.into(),
-            failure: FailedForGood {
-                work: FailedWork {
-                    queue: row.queue,
-                    job: row.job_id,
-                    handler: row.handler,
-                },
-                event: row.event_id.map(EventId::from),
-                kind: row.kind,
-                payload: row.payload,
-                reason: row.reason,
-                class: row.class.parse().map_err(corrupt("dead letter"))?,
-                attempts: counted(row.attempts),
-                history: FailedAttempt::list_from_json(&row.history)
-                    .map_err(corrupt("dead letter"))?,
-                failed_at: UnixMillis::new(row.failed_at),
-            },
-            fingerprint: row.fingerprint,
-            original_payload: row.original_payload,
-            state: row.state.parse().map_err(corrupt("dead letter"))?,
-            changed_at: UnixMillis::new(row.changed_at),
-            revision: counted(row.revision),
-        })
-    }
-}
-
-/// Counts fit, because they were written as such.
-fn counted(count: i64) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
-}
+use crate::rows::dead_letters::{CountRow, LetterRow};
 
 /// Keeps a failure. Of two that keep one of the same work at once, the second waits for the first
 /// and then changes its letter. `$14` says that only a letter which was redriven before may be
@@ -117,25 +60,6 @@ impl PostgresUnitOfWork {
             .await
             .map_err(unavailable)?;
         Ok(id.map(DeadLetterId::from))
-    }
-}
-
-#[derive(FromRow)]
-struct CountRow {
-    handler: String,
-    class: String,
-    letters: i64,
-}
-
-impl TryFrom<CountRow> for DeadLetterCount {
-    type Error = StoreError;
-
-    fn try_from(row: CountRow) -> Result<Self, Self::Error> {
-        Ok(Self {
-            handler: row.handler,
-            class: row.class.parse().map_err(corrupt("dead letter"))?,
-            letters: row.letters.unsigned_abs(),
-        })
     }
 }
 

@@ -5,35 +5,14 @@ use domain::cards::CardId;
 use domain::curators::{CuratorId, FollowerChunk};
 use domain::feeds::{FanOut, FeedEntry, FeedItem, FeedReader, FeedRepository};
 use domain::{Page, PageRequest, StoreError};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::cards::CardRow;
-use super::curators::CuratorRow;
 use super::locks::Lock;
 use super::unit_of_work::PostgresUnitOfWork;
 use crate::failure::{unavailable, unreadable};
 use crate::keyset;
-
-#[derive(FromRow)]
-struct FeedRow {
-    #[sqlx(flatten)]
-    card: CardRow,
-    #[sqlx(flatten)]
-    author: CuratorRow,
-}
-
-impl TryFrom<FeedRow> for FeedItem {
-    type Error = StoreError;
-
-    fn try_from(row: FeedRow) -> Result<Self, Self::Error> {
-        Ok(Self {
-            card: row.card.try_into()?,
-            author: row.author.try_into()?,
-        })
-    }
-}
+use crate::rows::feeds::FeedRow;
 
 /// Entries are copied from the card itself, not from what is known about it: where the card is
 /// gone nothing is added, and the same card can't be in a feed at two times.

@@ -1,61 +1,17 @@
 //! Notifications.
 
 use async_trait::async_trait;
-use domain::cards::Card;
 use domain::curators::CuratorId;
 use domain::notifications::{
     Notification, NotificationId, NotificationReader, NotificationRepository, NotificationView,
 };
 use domain::{Page, PageRequest, StoreError, UnixMillis};
-use sqlx::postgres::PgRow;
-use sqlx::{FromRow, Row};
-use uuid::Uuid;
 
 use super::PostgresStore;
-use super::cards::CardRow;
-use super::curators::CuratorRow;
 use super::unit_of_work::PostgresUnitOfWork;
-use crate::failure::{corrupt, unavailable, unreadable};
+use crate::failure::{unavailable, unreadable};
 use crate::keyset;
-
-struct NotificationRow {
-    notification_id: Uuid,
-    kind: String,
-    occurred_at: i64,
-    read_at: Option<i64>,
-    actor: CuratorRow,
-    card: Option<CardRow>,
-}
-
-// By hand, because a derived row can't say that all columns of the card may be absent together.
-impl FromRow<'_, PgRow> for NotificationRow {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let card_id: Option<Uuid> = row.try_get("card_id")?;
-        Ok(Self {
-            notification_id: row.try_get("notification_id")?,
-            kind: row.try_get("kind")?,
-            occurred_at: row.try_get("occurred_at")?,
-            read_at: row.try_get("read_at")?,
-            actor: CuratorRow::from_row(row)?,
-            card: card_id.map(|_| CardRow::from_row(row)).transpose()?,
-        })
-    }
-}
-
-impl TryFrom<NotificationRow> for NotificationView {
-    type Error = StoreError;
-
-    fn try_from(row: NotificationRow) -> Result<Self, Self::Error> {
-        Ok(Self {
-            id: row.notification_id.into(),
-            kind: row.kind.parse().map_err(corrupt("notification"))?,
-            actor: row.actor.try_into()?,
-            card: row.card.map(Card::try_from).transpose()?,
-            occurred_at: UnixMillis::new(row.occurred_at),
-            read_at: row.read_at.map(UnixMillis::new),
-        })
-    }
-}
+use crate::rows::notifications::NotificationRow;
 
 #[async_trait]
 impl NotificationRepository for PostgresUnitOfWork {

@@ -5,13 +5,12 @@
 //! is published already. And a relay claims subjects rather than rows: while it publishes a
 //! subject's events, other relays pass over all of that subject's, and take what else there is.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use domain::event::cloud_event::DecodeError;
 use domain::event::outbox::{Backlog, Claim, Outbox, OutboxReader, Pending};
 use domain::{EventEnvelope, EventId, StoreError, UnixMillis};
-use sqlx::{FromRow, Postgres, Transaction};
+use sqlx::{Postgres, Transaction};
 use tracing::{debug, error};
 use uuid::Uuid;
 
@@ -20,21 +19,7 @@ use super::locks::Lock;
 use super::text::storable;
 use super::unit_of_work::PostgresUnitOfWork;
 use crate::failure::{unavailable, unreadable};
-
-#[derive(FromRow)]
-struct PendingRow {
-    event_id: Uuid,
-    subject: Uuid,
-    envelope: String,
-    refusals: i32,
-}
-
-#[derive(FromRow)]
-struct BacklogRow {
-    pending: i64,
-    parked: i64,
-    oldest: Option<i64>,
-}
+use crate::rows::outbox::{self, BacklogRow, PendingRow, Unreadable};
 
 #[async_trait]
 impl Outbox for PostgresUnitOfWork {
@@ -63,14 +48,11 @@ impl Outbox for PostgresUnitOfWork {
     }
 }
 
-/// How long an event waits that only a newer release can read.
-const NEWER_RELEASE_WAIT_MS: i64 = 60_000;
-
 impl PostgresStore {
     /// Leaves an event alone until a time, without counting a refusal.
     async fn put_off(
         &self,
-        event: Uuid,
+        event: EventId,
         reason: &str,
         until: UnixMillis,
     ) -> Result<(), StoreError> {
@@ -78,7 +60,7 @@ impl PostgresStore {
             "UPDATE outbox SET last_refusal = $2, due_at = $3
              WHERE event_id = $1 AND published_at IS NULL",
         )
-        .bind(event)
+        .bind(event.as_uuid())
         .bind(storable(reason))
         .bind(until.as_i64())
         .execute(&self.pool)
@@ -122,33 +104,22 @@ impl PostgresStore {
         rows: Vec<PendingRow>,
         now: UnixMillis,
     ) -> Result<Vec<Pending>, StoreError> {
-        let mut pending = Vec::with_capacity(rows.len());
-        let mut put_off = HashSet::new();
-        for row in rows {
-            if put_off.contains(&row.subject) {
-                continue;
-            }
-            match EventEnvelope::from_json(&row.envelope) {
-                Ok(envelope) => pending.push(Pending {
-                    envelope,
-                    refusals: row.refusals.unsigned_abs(),
-                }),
-                // A newer release wrote it, and its relay will publish it.
-                Err(reason @ (DecodeError::NewerVersion { .. } | DecodeError::UnknownKind(_))) => {
-                    let until = UnixMillis::new(now.as_i64() + NEWER_RELEASE_WAIT_MS);
-                    self.put_off(row.event_id, &reason.to_string(), until)
-                        .await?;
-                    put_off.insert(row.subject);
-                }
-                Err(reason) => {
-                    self.park(row.event_id.into(), &reason.to_string()).await?;
-                    // The reason may quote the payload, so it stays in the row.
-                    let id = row.event_id;
-                    error!(event.id = %id, "Parked event {id}, which can't be read");
-                }
+        let looked = outbox::look(rows, now);
+        for Unreadable {
+            event: id,
+            reason,
+            until,
+        } in looked.unreadable
+        {
+            if let Some(until) = until {
+                self.put_off(id, &reason, until).await?;
+            } else {
+                self.park(id, &reason).await?;
+                // The reason may quote the payload, so it stays in the row.
+                error!(event.id = %id, "Parked event {id}, which can't be read");
             }
         }
-        Ok(pending)
+        Ok(looked.pending)
     }
 }
 
@@ -279,11 +250,7 @@ impl OutboxReader for PostgresStore {
         .fetch_one(&self.pool)
         .await
         .map_err(unavailable)?;
-        Ok(Backlog {
-            pending: row.pending.unsigned_abs(),
-            parked: row.parked.unsigned_abs(),
-            oldest: row.oldest.map(UnixMillis::new),
-        })
+        Ok(row.into())
     }
 }
 

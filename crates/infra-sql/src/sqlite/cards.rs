@@ -1,64 +1,21 @@
 //! Cards in libraries.
 
 use async_trait::async_trait;
-use domain::cards::{Card, CardContent, CardId, CardReader, CardRepository, CardTitle, Link, Note};
+use domain::cards::{Card, CardId, CardReader, CardRepository, Link};
 use domain::curators::CuratorId;
-use domain::{Page, PageRequest, Position, StoreError, UnixMillis};
-use sqlx::FromRow;
+use domain::{Page, PageRequest, Position, StoreError};
 use uuid::Uuid;
 
 use super::SqliteStore;
 use super::unit_of_work::SqliteUnitOfWork;
-use crate::failure::{corrupt, unavailable, unreadable};
+use crate::failure::{unavailable, unreadable};
 use crate::keyset;
-
-/// A card; its columns have names that a curator's don't, so that both can be in one row.
-#[derive(FromRow)]
-pub(super) struct CardRow {
-    card_id: Uuid,
-    saved_by: Uuid,
-    url: Option<String>,
-    title: Option<String>,
-    note: Option<String>,
-    saved_at: i64,
-}
-
-impl TryFrom<CardRow> for Card {
-    type Error = StoreError;
-
-    fn try_from(row: CardRow) -> Result<Self, Self::Error> {
-        let note = row
-            .note
-            .as_deref()
-            .map(Note::parse)
-            .transpose()
-            .map_err(corrupt("note"))?;
-        let title = row.title.as_deref().map(CardTitle::parse).transpose();
-        let content = match (row.url, note) {
-            (Some(url), note) => CardContent::Url {
-                link: Link::parse(&url).map_err(corrupt("link"))?,
-                title: title.map_err(corrupt("card title"))?,
-                note,
-            },
-            (None, Some(note)) => CardContent::Note(note),
-            (None, None) => return Err(corrupt("card")("it has neither a URL nor a note")),
-        };
-        Ok(Self {
-            id: row.card_id.into(),
-            curator: row.saved_by.into(),
-            content,
-            saved_at: UnixMillis::new(row.saved_at),
-        })
-    }
-}
+use crate::rows::cards::{CardRow, ContentColumns, position};
 
 #[async_trait]
 impl CardRepository for SqliteUnitOfWork {
     async fn add(&mut self, card: &Card) -> Result<(), StoreError> {
-        let (link, title, note) = match &card.content {
-            CardContent::Url { link, title, note } => (Some(link), title.as_ref(), note.as_ref()),
-            CardContent::Note(note) => (None, None, Some(note)),
-        };
+        let content = ContentColumns::from(&card.content);
         // A conflict is an answer, not an error of the database: the unit of work goes on.
         let done = sqlx::query(
             "INSERT INTO cards (id, curator_id, url, canonical_url, title, note, saved_at)
@@ -67,10 +24,10 @@ impl CardRepository for SqliteUnitOfWork {
         )
         .bind(card.id.as_uuid())
         .bind(card.curator.as_uuid())
-        .bind(link.map(Link::as_str))
-        .bind(link.map(Link::canonical))
-        .bind(title.map(CardTitle::as_str))
-        .bind(note.map(Note::as_str))
+        .bind(content.url)
+        .bind(content.canonical_url)
+        .bind(content.title)
+        .bind(content.note)
         .bind(card.saved_at.as_i64())
         .execute(self.connection())
         .await
@@ -200,11 +157,6 @@ impl CardReader for SqliteStore {
         .into_iter()
         .map(Card::try_from)
         .collect::<Result<_, _>>()?;
-        Ok(Page::from_one_more(cards, page.limit, |card: &Card| {
-            Position {
-                at: card.saved_at,
-                id: card.id.as_uuid(),
-            }
-        }))
+        Ok(Page::from_one_more(cards, page.limit, position))
     }
 }

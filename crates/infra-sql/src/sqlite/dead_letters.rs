@@ -3,87 +3,16 @@
 use async_trait::async_trait;
 use domain::event::dead_letter::{
     DeadLetter, DeadLetterCount, DeadLetterFilter, DeadLetterId, DeadLetterReader,
-    DeadLetterRepository, FailedAttempt, FailedForGood, FailedWork, FailureClass, LetterState,
+    DeadLetterRepository, FailedAttempt, FailedForGood, FailureClass, LetterState,
 };
 use domain::{EventId, Page, PageRequest, StoreError, UnixMillis};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::SqliteStore;
 use super::unit_of_work::SqliteUnitOfWork;
-use crate::failure::{corrupt, unavailable, unreadable};
+use crate::failure::{unavailable, unreadable};
 use crate::keyset;
-
-#[derive(FromRow)]
-struct LetterRow {
-    id: Uuid,
-    queue: String,
-    job_id: String,
-    handler: String,
-    event_id: Option<Uuid>,
-    kind: String,
-    payload: String,
-    original_payload: Option<String>,
-    reason: String,
-    class: String,
-    fingerprint: String,
-    attempts: u32,
-    history: String,
-    failed_at: i64,
-    state: String,
-    changed_at: i64,
-    revision: u32,
-}
-
-impl TryFrom<LetterRow> for DeadLetter {
-    type Error = StoreError;
-
-    fn try_from(row: LetterRow) -> Result<Self, Self::Error> {
-        Ok(Self {
-            id: row.id.into(),
-            failure: FailedForGood {
-                work: FailedWork {
-                    queue: row.queue,
-                    job: row.job_id,
-                    handler: row.handler,
-                },
-                event: row.event_id.map(EventId::from),
-                kind: row.kind,
-                payload: row.payload,
-                reason: row.reason,
-                class: row.class.parse().map_err(corrupt("dead letter"))?,
-                attempts: row.attempts,
-                history: FailedAttempt::list_from_json(&row.history)
-                    .map_err(corrupt("dead letter"))?,
-                failed_at: UnixMillis::new(row.failed_at),
-            },
-            fingerprint: row.fingerprint,
-            original_payload: row.original_payload,
-            state: row.state.parse().map_err(corrupt("dead letter"))?,
-            changed_at: UnixMillis::new(row.changed_at),
-            revision: row.revision,
-        })
-    }
-}
-
-#[derive(FromRow)]
-struct CountRow {
-    handler: String,
-    class: String,
-    letters: i64,
-}
-
-impl TryFrom<CountRow> for DeadLetterCount {
-    type Error = StoreError;
-
-    fn try_from(row: CountRow) -> Result<Self, Self::Error> {
-        Ok(Self {
-            handler: row.handler,
-            class: row.class.parse().map_err(corrupt("dead letter"))?,
-            letters: row.letters.unsigned_abs(),
-        })
-    }
-}
+use crate::rows::dead_letters::{CountRow, LetterRow};
 
 #[async_trait]
 impl DeadLetterRepository for SqliteUnitOfWork {

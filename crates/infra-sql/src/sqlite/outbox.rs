@@ -1,35 +1,17 @@
 //! Events that wait to be published.
 
-use std::collections::HashSet;
 use std::io;
 
 use async_trait::async_trait;
-use domain::event::cloud_event::DecodeError;
 use domain::event::outbox::{Backlog, Claim, Outbox, OutboxReader, Pending};
 use domain::{EventEnvelope, EventId, StoreError, UnixMillis};
-use sqlx::FromRow;
 use tracing::error;
-use uuid::Uuid;
 
 use super::SqliteStore;
 use super::turn::Turn;
 use super::unit_of_work::SqliteUnitOfWork;
 use crate::failure::{unavailable, unreadable};
-
-#[derive(FromRow)]
-struct PendingRow {
-    event_id: Uuid,
-    subject: Uuid,
-    envelope: String,
-    refusals: u32,
-}
-
-#[derive(FromRow)]
-struct BacklogRow {
-    pending: i64,
-    parked: i64,
-    oldest: Option<i64>,
-}
+use crate::rows::outbox::{self, BacklogRow, PendingRow, Unreadable};
 
 #[async_trait]
 impl Outbox for SqliteUnitOfWork {
@@ -69,14 +51,11 @@ impl Claim for Claimed {
     async fn release(self: Box<Self>) {}
 }
 
-/// How long an event waits that only a newer release can read.
-const NEWER_RELEASE_WAIT_MS: i64 = 60_000;
-
 impl SqliteStore {
     /// Leaves an event alone until a time, without counting a refusal.
     async fn put_off(
         &self,
-        event: Uuid,
+        event: EventId,
         reason: &str,
         until: UnixMillis,
     ) -> Result<(), StoreError> {
@@ -84,7 +63,7 @@ impl SqliteStore {
             "UPDATE outbox SET last_refusal = ?2, due_at = ?3
              WHERE event_id = ?1 AND published_at IS NULL",
         )
-        .bind(event)
+        .bind(event.as_uuid())
         .bind(reason)
         .bind(until.as_i64());
         self.write(statement).await.map(drop)
@@ -125,33 +104,22 @@ impl SqliteStore {
         rows: Vec<PendingRow>,
         now: UnixMillis,
     ) -> Result<Vec<Pending>, StoreError> {
-        let mut pending = Vec::with_capacity(rows.len());
-        let mut put_off = HashSet::new();
-        for row in rows {
-            if put_off.contains(&row.subject) {
-                continue;
-            }
-            match EventEnvelope::from_json(&row.envelope) {
-                Ok(envelope) => pending.push(Pending {
-                    envelope,
-                    refusals: row.refusals,
-                }),
-                // A newer release wrote it, and its relay will publish it.
-                Err(reason @ (DecodeError::NewerVersion { .. } | DecodeError::UnknownKind(_))) => {
-                    let until = UnixMillis::new(now.as_i64() + NEWER_RELEASE_WAIT_MS);
-                    self.put_off(row.event_id, &reason.to_string(), until)
-                        .await?;
-                    put_off.insert(row.subject);
-                }
-                Err(reason) => {
-                    self.park(row.event_id.into(), &reason.to_string()).await?;
-                    // The reason may quote the payload, so it stays in the row.
-                    let id = row.event_id;
-                    error!(event.id = %id, "Parked event {id}, which can't be read");
-                }
+        let looked = outbox::look(rows, now);
+        for Unreadable {
+            event: id,
+            reason,
+            until,
+        } in looked.unreadable
+        {
+            if let Some(until) = until {
+                self.put_off(id, &reason, until).await?;
+            } else {
+                self.park(id, &reason).await?;
+                // The reason may quote the payload, so it stays in the row.
+                error!(event.id = %id, "Parked event {id}, which can't be read");
             }
         }
-        Ok(pending)
+        Ok(looked.pending)
     }
 }
 
@@ -258,11 +226,7 @@ impl OutboxReader for SqliteStore {
         .fetch_one(&self.readers)
         .await
         .map_err(unavailable)?;
-        Ok(Backlog {
-            pending: row.pending.unsigned_abs(),
-            parked: row.parked.unsigned_abs(),
-            oldest: row.oldest.map(UnixMillis::new),
-        })
+        Ok(row.into())
     }
 }
 
