@@ -31,7 +31,7 @@ use crate::settings::WebSettings;
 use crate::{App, Argon2Passwords, Limits};
 
 /// How many passwords are hashed at once; each takes 19 MiB and a core for some 20 ms.
-const PASSWORDS_AT_ONCE: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+const PASSWORDS_AT_ONCE: NonZeroUsize = NonZeroUsize::new(2).expect("it is not zero");
 
 /// The parts of a web process.
 pub struct Web {

@@ -74,7 +74,7 @@ impl Notifications {
 }
 
 /// How many followers are told in one transaction.
-const CHUNK: NonZeroU32 = NonZeroU32::new(1000).unwrap();
+const CHUNK: NonZeroU32 = NonZeroU32::new(1000).expect("it is not zero");
 
 /// Turns events into in-app notifications, as the policy decides; followers are told in chunks.
 pub struct NotifyInApp {

@@ -13,7 +13,7 @@ use crate::events::handler::{EventHandler, HandlerError, Progress};
 const BACKFILL: u32 = 50;
 
 /// How many followers get a card in one transaction.
-const CHUNK: NonZeroU32 = NonZeroU32::new(1000).unwrap();
+const CHUNK: NonZeroU32 = NonZeroU32::new(1000).expect("it is not zero");
 
 /// Fans saved cards out to followers, and takes back what no longer belongs.
 ///

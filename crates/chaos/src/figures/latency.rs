@@ -41,7 +41,7 @@ const REST: Duration = Duration::from_millis(20);
 /// How many of the first don't count, since caches fill and connections are made.
 const WARM: usize = 100;
 
-const CONNECTIONS: NonZeroU32 = NonZeroU32::new(8).unwrap();
+const CONNECTIONS: NonZeroU32 = NonZeroU32::new(8).expect("it is not zero");
 
 pub(super) async fn measure(kind: DatabaseKind, samples: usize) -> Result<Figure> {
     let valkey = PrivateValkey::start_keeping(Persistence::Never).await?;
