@@ -336,7 +336,8 @@ async fn stop_one(watched: Watched, grace: Duration) {
     let (finished, handed_back) = (report.finished, report.handed_back);
     info!(
         queue.name = queue,
-        "Stopped working `{queue}`: {finished} jobs finished, {handed_back} handed back"
+        "Stopped working `{queue}`; of the jobs at work then, {finished} finished and {handed_back} were \
+         handed back"
     );
     if report.abandoned > 0 {
         warn!(

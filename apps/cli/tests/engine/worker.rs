@@ -96,11 +96,9 @@ async fn without_a_command_every_job_completes_with_null() {
     );
     worker.signal("INT").unwrap();
     assert!(worker.until_ended().await.unwrap().success());
-    assert!(
-        worker
-            .output()
-            .contains("Stopped working q: 0 jobs finished, 0 handed back")
-    );
+    assert!(worker.output().contains(
+        "Stopped working q; of the jobs at work then, 0 finished and 0 were handed back"
+    ));
 }
 
 #[tokio::test]

@@ -42,11 +42,9 @@ async fn jobs_that_end_in_time_count_and_no_other_is_taken() {
     worker.until_printed("Got SIGTERM").await.unwrap();
     std::fs::write(bench.dir.path().join("go"), "").unwrap();
     assert!(worker.until_ended().await.unwrap().success());
-    assert!(
-        worker
-            .output()
-            .contains("Stopped working q: 1 job finished, 0 handed back")
-    );
+    assert!(worker.output().contains(
+        "Stopped working q; of the jobs at work then, 1 finished and 0 were handed back"
+    ));
     assert_eq!(bench.show("q", &first)["returnvalue"], json!(1));
     assert_eq!(bench.ids("q", "waiting"), [second]);
 }

@@ -82,7 +82,7 @@ async fn a_worker_that_is_stopped_hands_its_job_to_another_at_once() {
         first
             .program
             .output()
-            .contains("0 jobs finished, 1 handed back"),
+            .contains("0 finished and 1 were handed back"),
         "{}",
         first.program.output()
     );

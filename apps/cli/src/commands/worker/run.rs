@@ -108,9 +108,11 @@ impl Run {
             "abandoned": report.abandoned,
         });
         server.show(&answer, |_| {
-            let finished = count(report.finished as u64, "job");
-            let handed_back = report.handed_back;
-            format!("Stopped working {queue}: {finished} finished, {handed_back} handed back")
+            let (finished, handed_back) = (report.finished, report.handed_back);
+            format!(
+                "Stopped working {queue}; of the jobs at work then, {finished} finished and \
+                 {handed_back} were handed back"
+            )
         })
     }
 }
