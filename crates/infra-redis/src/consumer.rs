@@ -111,7 +111,7 @@ impl EventProcessor {
         envelope: &EventEnvelope,
         error: &DispatchError,
     ) -> JobError {
-        let cause: &(dyn std::error::Error + 'static) = error.first().error.cause();
+        let cause: &(dyn std::error::Error + 'static) = error.decisive().error.cause();
         if error.is_away() {
             warn!("Events wait for storage, which is away: {cause}");
             return JobError::NotYet(STORAGE_WAIT);
@@ -122,7 +122,6 @@ impl EventProcessor {
         }
         let letters: Vec<_> = error
             .failures()
-            .iter()
             .map(|failed| {
                 let class = if failed.error.can_be_mended() {
                     FailureClass::Exhausted

@@ -32,7 +32,8 @@ pub struct Failure {
 /// The handlers that failed, at least one.
 #[derive(Debug)]
 pub struct DispatchError {
-    failures: Vec<Failure>,
+    first: Failure,
+    others: Vec<Failure>,
 }
 
 impl Dispatcher {
@@ -83,11 +84,11 @@ impl Dispatcher {
                 failures.push(Failure { handler, error });
             }
         }
-        if failures.is_empty() {
-            Ok(())
-        } else {
-            Err(DispatchError { failures })
-        }
+        let mut failures = failures.into_iter();
+        failures.next().map_or(Ok(()), |first| {
+            let others = failures.collect();
+            Err(DispatchError { first, others })
+        })
     }
 
     async fn run(
@@ -109,32 +110,25 @@ impl Dispatcher {
 
 impl DispatchError {
     /// Every failure, in the order of the handlers.
-    pub fn failures(&self) -> &[Failure] {
-        &self.failures
+    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+        std::iter::once(&self.first).chain(&self.others)
     }
 
     /// Whether handing the event over once more may help any of them.
     pub fn can_be_mended(&self) -> bool {
-        self.failures
-            .iter()
+        self.failures()
             .any(|failure| failure.error.can_be_mended())
     }
 
     /// Whether a handler could not even begin, so that this was no attempt of the event's.
     pub fn is_away(&self) -> bool {
-        matches!(self.first().error, HandlerError::Away(_))
+        matches!(self.decisive().error, HandlerError::Away(_))
     }
 
-    /// The first of the failures that can soonest be mended: that storage is away before a transient
-    /// one, and a permanent one only if there is no other.
-    ///
-    /// # Panics
-    ///
-    /// Never: there is at least one failure.
-    pub fn first(&self) -> &Failure {
-        let mut failures = self.failures.iter();
-        let first = failures.next().expect("there is at least one");
-        failures.fold(first, |best, failure| {
+    /// What decides about the event: the first of the failures that can soonest be mended. That
+    /// storage is away comes before a transient one, and a permanent one only if there is no other.
+    pub fn decisive(&self) -> &Failure {
+        self.others.iter().fold(&self.first, |best, failure| {
             if failure.error.hope() > best.error.hope() {
                 failure
             } else {
@@ -146,12 +140,12 @@ impl DispatchError {
 
 impl fmt::Display for DispatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.first().error.fmt(f)
+        self.decisive().error.fmt(f)
     }
 }
 
 impl std::error::Error for DispatchError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.first().error.cause().source()
+        self.decisive().error.cause().source()
     }
 }

@@ -63,7 +63,7 @@ impl InProcessPublisher {
                 if refusal.as_ref().is_none_or(|r| r.retry == Retry::Never) {
                     refusal = Some(Refusal {
                         event: envelope.id,
-                        reason: format!("{queue}: {}", chain(error.first().error.cause())),
+                        reason: format!("{queue}: {}", chain(error.decisive().error.cause())),
                         retry,
                     });
                 }

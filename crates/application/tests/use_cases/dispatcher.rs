@@ -85,7 +85,7 @@ async fn one_of_several_handlers_fails() {
     for expected_effects in [2, 2] {
         let failed = dispatcher.dispatch(&event).await;
         let failed = failed.unwrap_err();
-        let names: Vec<_> = failed.failures().iter().map(|f| f.handler).collect();
+        let names: Vec<_> = failed.failures().map(|f| f.handler).collect();
         assert_eq!(names, ["failing"]);
         assert!(failed.can_be_mended());
         assert_eq!(effects(&store).await, expected_effects);
