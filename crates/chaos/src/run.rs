@@ -187,7 +187,9 @@ impl<'a> Chaos<'a> {
         let mut told = Instant::now();
         while !running.is_empty() || !self.is_whole() {
             tokio::time::sleep(TICK).await;
-            let _ = running.try_join_next();
+            if let Some(ended) = running.try_join_next() {
+                ended.context("the load has ended before its time")?;
+            }
             self.tick().await?;
             if counted.elapsed() > COUNT {
                 self.count().await;
