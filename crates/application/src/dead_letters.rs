@@ -4,14 +4,11 @@ mod reconcile;
 mod redrive;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::event::dead_letter::{
     DeadLetter, DeadLetterFilter, DeadLetterId, FailedForGood, LetterState,
 };
-use domain::{
-    Clock, EventEnvelope, EventId, Page, PageRequest, StoreError, UnitOfWork, UnixMillis,
-};
+use domain::{Clock, EventEnvelope, EventId, Page, PageRequest, StoreError, UnitOfWork};
 
 pub use reconcile::FailedJob;
 pub use redrive::{Redrive, RedriveReport};
@@ -144,12 +141,6 @@ impl DeadLetters {
             return Err(DeadLetterError::Changed(id));
         }
         Ok(work.commit().await?)
-    }
-
-    /// The time that was so long ago.
-    fn since(&self, ago: Duration) -> UnixMillis {
-        let ago = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
-        UnixMillis::new(self.clock.now().as_i64().saturating_sub(ago))
     }
 
     async fn dead(

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -32,10 +33,26 @@ impl UnixMillis {
         self.0
     }
 
+    /// The moment that is so much later; the last there is if that is too much.
+    #[must_use]
+    pub fn later(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(millis(by)))
+    }
+
+    /// The moment that is so much earlier; the first there is if that is too much.
+    #[must_use]
+    pub fn earlier(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(by)))
+    }
+
     /// The UTC day this moment falls on, as `2026-11-24`.
     pub fn day(self) -> String {
         self.to_string()[..10].to_owned()
     }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl fmt::Display for UnixMillis {
@@ -74,6 +91,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn moments_end_where_there_are_no_others() {
+        let (time, second) = (UnixMillis::new(1_000), Duration::from_secs(1));
+        assert_eq!(
+            (time.later(second), time.earlier(second)),
+            (UnixMillis(2_000), UnixMillis(0))
+        );
+        assert_eq!(time.later(Duration::MAX), UnixMillis(i64::MAX));
+        let before_all = UnixMillis::new(-2);
+        assert_eq!(before_all.earlier(Duration::MAX), UnixMillis(i64::MIN));
+    }
 
     #[test]
     fn is_written_as_rfc_3339_with_milliseconds() {

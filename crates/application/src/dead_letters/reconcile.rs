@@ -41,7 +41,7 @@ impl DeadLetters {
     /// that made. What failed longer ago than `retention` is passed over: its letter may have been
     /// pruned.
     pub async fn reconcile(&self, job: &FailedJob, retention: Duration) -> Result<u64, StoreError> {
-        if job.failed_at < self.since(retention) {
+        if job.failed_at < self.clock.now().earlier(retention) {
             return Ok(0);
         }
         let mut work = self.store.begin().await?;

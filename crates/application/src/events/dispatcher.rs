@@ -116,8 +116,7 @@ impl DispatchError {
 
     /// Whether handing the event over once more may help any of them.
     pub fn can_be_mended(&self) -> bool {
-        self.failures()
-            .any(|failure| failure.error.can_be_mended())
+        self.failures().any(|failure| failure.error.can_be_mended())
     }
 
     /// Whether a handler could not even begin, so that this was no attempt of the event's.

@@ -217,8 +217,7 @@ impl OutboxRelay {
         }
         let wait = self.settings.refusal_backoff * 2_u32.saturating_pow(refusals - 1);
         info!(event.id = %event, "Event {event} is put off for {wait:?}: {reason}");
-        let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-        let until = UnixMillis::new(self.clock.now().as_i64().saturating_add(wait));
+        let until = self.clock.now().later(wait);
         self.outbox.defer(event, &reason, until).await
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::event::retention::Retention;
-use domain::{Clock, StoreError, UnixMillis};
+use domain::{Clock, StoreError};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -113,11 +113,11 @@ impl Upkeep {
     /// One step; whether there may be more.
     async fn forget(&self) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        let published = before(now, self.settings.published);
+        let published = now.earlier(self.settings.published);
         let published = self.retention.forget_published(published, CHUNK).await?;
-        let handled = before(now, self.settings.handled);
+        let handled = now.earlier(self.settings.handled);
         let handled = self.retention.forget_seen(handled, CHUNK).await?;
-        let letters = before(now, self.settings.letters);
+        let letters = now.earlier(self.settings.letters);
         let letters = self.retention.forget_letters(letters, CHUNK).await?;
         let forgotten = Forgotten {
             published,
@@ -133,9 +133,4 @@ impl Upkeep {
         }
         Ok(published.max(handled).max(letters) >= u64::from(CHUNK))
     }
-}
-
-fn before(now: UnixMillis, age: Duration) -> UnixMillis {
-    let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-    UnixMillis::new(now.as_i64().saturating_sub(age))
 }

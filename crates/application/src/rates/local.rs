@@ -36,7 +36,7 @@ impl LocalCounter {
         let now = self.clock.now();
         let fresh = Window {
             count: 0,
-            ends_at: after(now, window),
+            ends_at: now.later(window).as_i64(),
         };
         let mut windows = self.windows();
         if !windows.contains_key(what) && windows.len() >= MOST_WINDOWS {
@@ -75,11 +75,6 @@ fn make_room(windows: &mut HashMap<Counted, Window>, now: UnixMillis) {
     if let Some(what) = first.map(|(what, _)| what.clone()) {
         windows.remove(&what);
     }
-}
-
-fn after(now: UnixMillis, window: Duration) -> i64 {
-    let millis = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-    now.as_i64().saturating_add(millis)
 }
 
 #[cfg(test)]
