@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 
-use super::launch;
+use super::launch::{self, until};
 use super::node::Node;
-use super::replicated::until;
 use crate::port::free_port;
 
 /// The slots of each node.

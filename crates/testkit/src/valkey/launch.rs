@@ -16,6 +16,9 @@ use tokio::net::TcpStream;
 /// The image, under the tag that `scripts/valkey-image` also gives to one built without a registry.
 const IMAGE: (&str, &str) = ("valkey/valkey", "8.1");
 
+/// How long servers may take to start, or to find each other.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Where servers come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
@@ -138,12 +141,18 @@ pub(super) fn program(dir: &Path, arguments: &[&str]) -> Result<Child> {
         .with_context(|| format!("{} could not be started", server.display()))
 }
 
-/// Waits until the server answers, at most half a minute.
+/// Waits until the server answers.
 pub(super) async fn until_it_answers(port: u16) -> Result<()> {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
-    while !answers(port).await {
+    let what = format!("the Valkey on port {port} to answer");
+    until(&what, async || Ok(answers(port).await)).await
+}
+
+/// Waits until something is so, at most half a minute.
+pub(super) async fn until(what: &str, is_so: impl AsyncFn() -> Result<bool>) -> Result<()> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !is_so().await? {
         if tokio::time::Instant::now() > deadline {
-            bail!("the Valkey on port {port} did not answer within 30 seconds");
+            bail!("waited in vain for {what}");
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

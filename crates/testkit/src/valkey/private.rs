@@ -1,9 +1,8 @@
 //! A server of a test's own, which it may stop and start.
 
 use std::process::Child;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 use testcontainers::{ContainerAsync, GenericImage};
 
@@ -77,16 +76,11 @@ impl PrivateValkey {
         let valkey = Self::start_with(arguments).await?;
         launch::send(valkey.port, "CLUSTER ADDSLOTSRANGE 0 16383\r\n", "+OK").await?;
         // It takes a moment to know that it has them all.
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
-        while launch::send(valkey.port, "GET nothing\r\n", "$-1")
-            .await
-            .is_err()
-        {
-            if tokio::time::Instant::now() > deadline {
-                bail!("the cluster was not up within 30 seconds");
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        launch::until("the cluster to be up", async || {
+            let answered = launch::send(valkey.port, "GET nothing\r\n", "$-1").await;
+            Ok(answered.is_ok())
+        })
+        .await?;
         Ok(valkey)
     }
 

@@ -2,11 +2,10 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use super::launch;
+use super::launch::{self, until};
 use super::node::Node;
 
 /// What the sentinels call the primary and its replica.
@@ -14,9 +13,6 @@ const SERVICE: &str = "main";
 
 /// After how many milliseconds of silence a sentinel takes a server for dead.
 const DOWN_AFTER: &str = "1000";
-
-/// How long the servers may take to find each other.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A replicated Valkey that three sentinels watch. Ends with the value.
 pub struct ReplicatedValkey {
@@ -126,15 +122,4 @@ fn field(info: &str, name: &str) -> Result<u64> {
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     let value = value.with_context(|| format!("no {name} in {info}"))?;
     Ok(value.trim().parse()?)
-}
-
-pub(super) async fn until(what: &str, is_so: impl AsyncFn() -> Result<bool>) -> Result<()> {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while !is_so().await? {
-        if tokio::time::Instant::now() > deadline {
-            bail!("waited in vain for {what}");
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    Ok(())
 }
