@@ -41,16 +41,19 @@ impl SqliteStore {
         // SQLite takes `file:` and `:memory:` for something else; an absolute path is always a path.
         let path = std::path::absolute(path)?;
         let options = options(&path);
+        let turns = Turns::at(&path, "-turn");
+        // The first connection to a new file changes its journal mode. SQLite refuses that at once
+        // while somebody else does the same, however long it may wait for anything else.
+        let _turn = turns.next().await?;
         let store = Self {
             url: url.clone(),
             writer: pool(1, options.clone()).await?,
             readers: pool(READERS, options.pragma("query_only", "ON")).await?,
-            turns: Turns::at(&path, "-turn"),
+            turns,
             relays: Turns::at(&path, "-relay"),
             recorded: Arc::new(Notify::new()),
         };
         // A file that may only be read opens without a word; better now than at the first request.
-        let _turn = store.turns.next().await?;
         store
             .writer
             .begin_with("BEGIN IMMEDIATE")
