@@ -1,6 +1,7 @@
 //! The calls that settle jobs and claim others, several of them in flight at once.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -104,11 +105,21 @@ impl Calls {
     }
 
     /// Makes a call; once `give_up` is cancelled it is not made again.
-    pub(super) fn make(&mut self, call: Call, give_up: CancellationToken) {
+    ///
+    /// It is under way when this returns. If it went only when answers are waited for, answers that
+    /// came together would all be taken first, and the server would have nothing to do meanwhile.
+    pub(super) async fn make(&mut self, call: Call, give_up: CancellationToken) {
         self.claiming += call.tokens.len();
         self.settling += call.settlements.len();
-        let made = make(Arc::clone(&self.means), call, give_up);
-        self.in_flight.push(Box::pin(made));
+        let mut made: BoxFuture<'static, Answer> =
+            Box::pin(make(Arc::clone(&self.means), call, give_up));
+        let begun = std::future::poll_fn(|context| Poll::Ready(made.as_mut().poll(context))).await;
+        if let Poll::Ready(answer) = begun {
+            made = Box::pin(std::future::ready(answer));
+        }
+        self.in_flight.push(made);
+        // The client's task writes it.
+        tokio::task::yield_now().await;
     }
 
     /// The next answer; absent if no call is in flight. Cancel-safe.

@@ -24,11 +24,16 @@ use crate::engine::keys::QueueKeys;
 use crate::engine::pace::Pace;
 use crate::engine::processor::Processor;
 
-/// The most settlements in one call, so that it never blocks the server for long.
-const MAX_SETTLEMENTS: usize = 50;
+/// The most settlements in one call, so that it never blocks the server for long; more would save
+/// nothing.
+const MAX_SETTLEMENTS: usize = 25;
 
 /// The most jobs claimed by one call, for the same reason.
 const MAX_CLAIMS: usize = 50;
+
+/// Into how many calls the settlements of all jobs go at least. With two of them the server and the
+/// worker may come to wait for each other in turn; with three there is always one for each.
+const SHARES: usize = 3;
 
 /// For how long a busy worker may not look for delayed jobs, which is how late it makes them.
 const DUE_LATENESS: Duration = Duration::from_millis(20);
@@ -118,7 +123,7 @@ impl<P: Processor> Runner<P> {
                 break;
             }
             while let Some(call) = self.next_call() {
-                self.send(call, now.clone());
+                self.send(call, now.clone()).await;
             }
             if self.report.is_none() && self.is_waiting_for_work() {
                 waker.sleep();
@@ -165,10 +170,10 @@ impl<P: Processor> Runner<P> {
         slots + self.ahead.jobs(slots, &self.pace)
     }
 
-    /// How many jobs a call settles at most: half of them, so that one call can be on its way while
-    /// the jobs of another are at work.
+    /// How many jobs a call settles at most, so that calls can be on their way while the jobs of
+    /// others are at work.
     fn batch(&self) -> usize {
-        self.capacity().div_ceil(2).min(MAX_SETTLEMENTS)
+        self.capacity().div_ceil(SHARES).min(MAX_SETTLEMENTS)
     }
 
     /// How many jobs the worker could take beside those it has and those that calls may bring.
@@ -186,11 +191,14 @@ impl<P: Processor> Runner<P> {
             Look::Later(_) => !self.ended.is_empty(),
             Look::NotBefore(time) => tokio::time::Instant::now() >= time,
         };
-        if may_look {
-            self.room().min(MAX_CLAIMS)
+        // A call that settles claims no more than one settles: if it took all there is room for,
+        // all jobs would come at once, and the server would have nothing to do while they run.
+        let most = if self.ended.is_empty() {
+            MAX_CLAIMS
         } else {
-            0
-        }
+            self.batch()
+        };
+        if may_look { self.room().min(most) } else { 0 }
     }
 
     /// When a call may go that may not go yet; absent if there is none.
@@ -234,9 +242,9 @@ impl<P: Processor> Runner<P> {
         }
     }
 
-    fn send(&mut self, call: Call, give_up: CancellationToken) {
+    async fn send(&mut self, call: Call, give_up: CancellationToken) {
         self.pace.sent(tokio::time::Instant::now());
-        self.calls.make(call, give_up);
+        self.calls.make(call, give_up).await;
     }
 
     fn tokens(&mut self, count: usize) -> Vec<String> {
@@ -289,7 +297,13 @@ impl<P: Processor> Runner<P> {
         self.ended.push(match result {
             Some(result) => {
                 self.ahead.worked(started.elapsed());
-                Settlement::decide(job, result, started, &self.settings, random_fraction())
+                // Only what is tried again has a use for chance.
+                let random = if result.is_err() {
+                    random_fraction()
+                } else {
+                    0.0
+                };
+                Settlement::decide(job, result, started, &self.settings, random)
             }
             None => Settlement::hand_back(job, started),
         });
@@ -434,7 +448,7 @@ impl<P: Processor> Runner<P> {
                 expects: Expects::Anything,
                 signals: self.signals,
             };
-            self.send(call, CancellationToken::new());
+            self.send(call, CancellationToken::new()).await;
         }
     }
 
