@@ -3,7 +3,8 @@
   Why a script: a lock may only be extended by its owner, so looking and extending are one step.
   KEYS  1 meta, by which the call is routed
   ARGV  1 key prefix   2 lock duration (ms); then 2 a job, for at least one: id   token
-  RETURNS  the ids whose lock is gone or somebody else's
+  RETURNS  {the ids whose lock is gone or somebody else's,
+            id and reason of each job, in turn, that somebody wishes to cancel}
 ]]
 local queue = queue_at(ARGV[1])
 local ids, locks = {}, {}
@@ -12,14 +13,19 @@ for at = 3, #ARGV, 2 do
   locks[#locks + 1] = queue.prefix .. ARGV[at] .. ':lock'
 end
 local owners = call('MGET', unpack(locks))
-local kept, lost = {}, {}
+local kept, lost, unwanted = {}, {}, {}
 for n, id in ipairs(ids) do
   if owners[n] == ARGV[2 * n + 2] then
     call('PEXPIRE', locks[n], ARGV[2])
     kept[#kept + 1] = id
+    local reason = call('HGET', queue.prefix .. id, 'defa')
+    if is_cancelled(reason) then
+      unwanted[#unwanted + 1] = id
+      unwanted[#unwanted + 1] = reason
+    end
   else
     lost[#lost + 1] = id
   end
 end
 if #kept > 0 then call('SREM', queue.stalled, unpack(kept)) end
-return lost
+return { lost, unwanted }

@@ -29,7 +29,8 @@ for _, id in ipairs(suspects) do
     -- An id whose job is gone is dropped: there is nothing to put back.
     and call('EXISTS', key) == 1 then
     local stalls = call('HINCRBY', key, 'stc', 1)
-    if stalls > tonumber(ARGV[4]) and not is_of_scheduler(key) then
+    if stalls > tonumber(ARGV[4]) and not is_of_scheduler(key)
+      and not is_cancelled(call('HGET', key, 'defa')) then
       call('HSET', key, 'defa', 'job stalled more than allowable limit')
     end
     call('RPUSH', queue.wait, id)

@@ -49,6 +49,7 @@
 
 mod backoff;
 mod batch;
+mod cancel;
 mod checkup;
 mod clock;
 mod connection;
@@ -83,6 +84,7 @@ mod worker;
 
 pub use backoff::{Backoff, BackoffError, BackoffStrategy, FailedAttempt};
 pub use batch::JobBatch;
+pub use cancel::{Cancellation, is_cancelled};
 pub use checkup::Fault;
 pub use connection::{Connection, ConnectionSettings};
 pub use discovery::find_queues;
@@ -105,8 +107,8 @@ pub use scheduler::{JobTemplate, Schedule, ScheduledJob, Scheduler, SchedulerOpt
 pub use state::{FinishedState, JobState};
 pub use tally::{Tallied, Tally};
 pub use worker::{
-    ConnectedWorker, JobOutcome, LookAhead, RateLimit, StopReport, Worker, WorkerHandle,
-    WorkerObserver, WorkerSettings,
+    ConnectedWorker, Interruption, JobOutcome, LookAhead, RateLimit, StopReport, Worker,
+    WorkerHandle, WorkerObserver, WorkerSettings,
 };
 
 #[cfg(test)]

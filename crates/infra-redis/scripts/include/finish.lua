@@ -54,6 +54,8 @@ local function finish(queue, settings, now, job)
       if fields[6] then call('HDEL', key, 'defa') end
     else
       call('HSET', key, 'atm', attempts_made, value_field, job.value, 'finishedOn', now)
+      -- It was done before the wish to cancel it was known. Should it be retried, it is to run.
+      if is_cancelled(fields[6]) then call('HDEL', key, 'defa') end
     end
     put_off_finished(queue, now, job)
   end

@@ -54,7 +54,9 @@ local function fail_parent(parent_queue, parent_id, child_key, now)
     if was_delayed then call('HSET', parent_key, 'delay', 0) end
     call('HSET', parent_key, 'defa', reason)
     release_parent(parent_queue, parent_id, now)
-  elseif not call('ZSCORE', parent_queue.failed, parent_id) then
+  elseif not call('ZSCORE', parent_queue.failed, parent_id)
+    -- Its worker may not know yet that it is cancelled.
+    and not is_cancelled(call('HGET', parent_key, 'defa')) then
     call('HSET', parent_key, 'defa', reason)
   end
 end

@@ -32,10 +32,28 @@ local function retry_now(queue, settings, job)
   return 0
 end
 
--- Another attempt after a while.
+-- To the front of those that are ready.
+local function push_first(queue, settings, id, priority)
+  priority = tonumber(priority) or 0
+  if priority > 0 then
+    call('ZADD', queue.prioritized, priority * 4294967296, id)
+  else
+    call('RPUSH', queue.wait, id)
+  end
+  wake_unless_blocked(queue, settings)
+  tell_waiting(queue, settings, id)
+  return 0
+end
+
+-- Another attempt after a while. One that is cancelled need not wait for it: whoever takes it next
+-- fails it.
 local function retry_later(queue, settings, now, job)
-  local code, fields = let_go(queue, job, 'atm')
+  local code, fields = let_go(queue, job, 'atm', 'defa', 'priority')
   if code < 0 then return code end
+  if is_cancelled(fields[3]) then
+    note_failure(queue.prefix .. job.id, job, fields[2])
+    return push_first(queue, settings, job.id, fields[4])
+  end
   note_failure(queue.prefix .. job.id, job, fields[2], 'delay', job.delay)
   push_delayed(queue, settings, job.id, now + tonumber(job.delay))
   put_off.tells_due = true
@@ -44,8 +62,9 @@ end
 
 -- The same attempt after a while.
 local function put_off_job(queue, settings, now, job)
-  local code = let_go(queue, job)
+  local code, fields = let_go(queue, job, 'defa', 'priority')
   if code < 0 then return code end
+  if is_cancelled(fields[2]) then return push_first(queue, settings, job.id, fields[3]) end
   call('HSET', queue.prefix .. job.id, 'delay', job.delay)
   push_delayed(queue, settings, job.id, now + tonumber(job.delay))
   put_off.tells_due = true
@@ -56,15 +75,7 @@ end
 local function hand_back(queue, settings, job)
   local code, fields = let_go(queue, job, 'priority')
   if code < 0 then return code end
-  local priority = tonumber(fields[2]) or 0
-  if priority > 0 then
-    call('ZADD', queue.prioritized, priority * 4294967296, job.id)
-  else
-    call('RPUSH', queue.wait, job.id)
-  end
-  wake_unless_blocked(queue, settings)
-  tell_waiting(queue, settings, job.id)
-  return 0
+  return push_first(queue, settings, job.id, fields[2])
 end
 
 -- Waits for the children it has; it is performed again once the last of them has ended. One whose
@@ -73,7 +84,7 @@ local function wait_for_children(queue, settings, now, job)
   local key = queue.prefix .. job.id
   if call('EXISTS', key) == 0 then return -1 end
   if call('EXISTS', key .. ':unsuccessful') == 1 then return -9 end
-  if call('SCARD', key .. ':dependencies') == 0 then
+  if call('SCARD', key .. ':dependencies') == 0 or is_cancelled(call('HGET', key, 'defa')) then
     return hand_back(queue, settings, job)
   end
   local code = let_go(queue, job)

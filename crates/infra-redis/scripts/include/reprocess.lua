@@ -6,7 +6,9 @@ local function reopen(queue, id, state)
   local key = queue.prefix .. id
   call('HDEL', key, 'finishedOn', 'processedOn',
     state == 'failed' and 'failedReason' or 'returnvalue')
-  local fields = call('HMGET', key, 'parentKey', 'opts', 'priority')
+  local fields = call('HMGET', key, 'parentKey', 'opts', 'priority', 'defa')
+  -- Another client may have completed a job that was to be cancelled.
+  if is_cancelled(fields[4]) then call('HDEL', key, 'defa') end
   local parent_key = fields[1]
   if parent_key and call('EXISTS', parent_key) == 1 then
     local was_done

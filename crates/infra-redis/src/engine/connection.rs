@@ -4,6 +4,7 @@ mod blocking;
 mod failure;
 mod link;
 mod settings;
+mod subscription;
 mod tls;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use settings::{FirstAttempt, READ_ATTEMPTS};
 
 pub(super) use blocking::BlockingConnection;
 pub use settings::ConnectionSettings;
+pub(super) use subscription::Subscription;
 
 /// How long an answer may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);

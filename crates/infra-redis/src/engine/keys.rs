@@ -203,6 +203,11 @@ impl QueueKeys {
         format!("{}{id}:failed", self.base)
     }
 
+    /// The channel on which it is announced that one of the queue's active jobs is cancelled.
+    pub(crate) fn cancellations(&self) -> String {
+        format!("{}cancel", self.base)
+    }
+
     /// The job that stands for all those added under a deduplication id.
     pub(crate) fn deduplication(&self, id: &str) -> String {
         format!("{}de:{id}", self.base)

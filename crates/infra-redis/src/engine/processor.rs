@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
 use super::error::EngineError;
@@ -16,6 +15,7 @@ use super::keys::{QueueId, QueueKeys};
 use super::options::{NewJob, ParentJob};
 use super::queue::Queue;
 use super::record;
+use super::worker::{Hold, Interruption};
 
 /// Performs one kind of job.
 ///
@@ -88,7 +88,7 @@ pub struct JobContext {
     connection: Connection,
     keys: QueueKeys,
     job: Arc<Fetched>,
-    cancellation: CancellationToken,
+    hold: Arc<Hold>,
 }
 
 impl JobContext {
@@ -96,13 +96,13 @@ impl JobContext {
         connection: Connection,
         keys: QueueKeys,
         job: Arc<Fetched>,
-        cancellation: CancellationToken,
+        hold: Arc<Hold>,
     ) -> Self {
         Self {
             connection,
             keys,
             job,
-            cancellation,
+            hold,
         }
     }
 
@@ -117,7 +117,7 @@ impl JobContext {
     }
 
     /// Returns once the job must not go on: the worker can no longer prove that it holds the job,
-    /// or it stops.
+    /// it stops, or the job was cancelled. See [`interruption`](Self::interruption).
     ///
     /// ```no_run
     /// # use infra_redis::engine::{JobContext, JobError};
@@ -129,7 +129,7 @@ impl JobContext {
     /// # }
     /// ```
     pub async fn cancelled(&self) {
-        self.cancellation.cancelled().await;
+        self.hold.interrupted().await;
     }
 
     /// Whether the job must not go on.
@@ -146,7 +146,43 @@ impl JobContext {
     /// # }
     /// ```
     pub fn is_cancelled(&self) -> bool {
-        self.cancellation.is_cancelled()
+        self.hold.is_interrupted()
+    }
+
+    /// Why the job must not go on; absent if it may.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{Interruption, JobContext, JobError};
+    /// # async fn example(context: &JobContext) -> Result<(), JobError> {
+    /// if let Some(Interruption::Cancelled { reason }) = context.interruption() {
+    ///     // ... tell whoever waits for the pages ...
+    ///     return Err(JobError::permanent(reason));
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn interruption(&self) -> Option<Interruption> {
+        self.hold.interruption().cloned()
+    }
+
+    /// Whether the worker can prove at this moment that it holds the job, and the job may go on: to
+    /// be asked directly before an effect that can't be taken back, such as a commit.
+    ///
+    /// It does not ask Valkey. It says no once the lock may have run out by the worker's own clock,
+    /// even if nobody could tell it so, and once the job was interrupted.
+    ///
+    /// ```no_run
+    /// # use infra_redis::engine::{JobContext, JobError};
+    /// # trait Transaction { fn commit(self); }
+    /// # fn example(context: &JobContext, transaction: impl Transaction) -> Result<(), JobError> {
+    /// if !context.holds_lock() {
+    ///     // Dropping the transaction rolls it back.
+    ///     return Err(JobError::transient("another worker may have the job"));
+    /// }
+    /// transaction.commit();
+    /// # Ok(()) }
+    /// ```
+    pub fn holds_lock(&self) -> bool {
+        self.hold.stands()
     }
 
     /// How often the job may be tried in all.

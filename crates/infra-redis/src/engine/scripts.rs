@@ -47,6 +47,7 @@ macro_rules! fragment {
     (removing) => {
         concat!(
             fragment!(adding),
+            fragment!("cancelled"),
             fragment!(family),
             fragment!("deduplication"),
             fragment!("detach"),
@@ -103,6 +104,7 @@ script!(
     rare: [
         "error_text",
         storing,
+        "cancelled",
         family,
         "deduplicate",
         "attach_existing",
@@ -113,7 +115,15 @@ script!(
 script!(
     SETTLE_AND_FETCH,
     "settle_and_fetch",
-    ["settings", "wake", "put_off", "promote_due", "finish", "fetch"],
+    [
+        "settings",
+        "wake",
+        "put_off",
+        "promote_due",
+        "cancelled",
+        "finish",
+        "fetch",
+    ],
     rare: [
         "error_text",
         "store_fields",
@@ -134,8 +144,34 @@ script!(
         retry_later = retry_later, put_off_job = put_off_job, hand_back = hand_back,
         wait_for_children = wait_for_children, hit_rate_limit = hit_rate_limit"
 );
-script!(EXTEND_LOCKS, "extend_locks", []);
-script!(RECOVER_STALLED, "recover_stalled", ["settings", "wake"]);
+script!(EXTEND_LOCKS, "extend_locks", ["cancelled"]);
+script!(
+    RECOVER_STALLED,
+    "recover_stalled",
+    ["settings", "wake", "cancelled"]
+);
+script!(
+    CANCEL_JOB,
+    "cancel_job",
+    [
+        "settings",
+        "wake",
+        "put_off",
+        "cancelled",
+        "finish",
+        "scheduler_job"
+    ],
+    rare: [
+        "store_fields",
+        storing,
+        family,
+        "deduplication",
+        "detach",
+        "trim_finished",
+    ] => "drop_job = drop_job, parent_of = parent_of, child_failed = child_failed,
+        finish_deduplication = finish_deduplication, requeue_deduplicated = requeue_deduplicated,
+        detach = detach, trim_finished = trim_finished"
+);
 script!(PAUSE, "pause", []);
 script!(RESUME, "resume", ["wake"]);
 script!(COUNTS, "counts", []);
@@ -158,9 +194,13 @@ script!(PROMOTE_JOBS, "promote_jobs", ["settings", "wake"]);
 script!(
     RETRY_JOB,
     "retry_job",
-    ["settings", "wake", "enqueue", "reprocess"]
+    ["settings", "wake", "enqueue", "cancelled", "reprocess"]
 );
-script!(RETRY_JOBS, "retry_jobs", ["settings", "wake", "reprocess"]);
+script!(
+    RETRY_JOBS,
+    "retry_jobs",
+    ["settings", "wake", "cancelled", "reprocess"]
+);
 script!(
     CHANGE_PRIORITY,
     "change_priority",

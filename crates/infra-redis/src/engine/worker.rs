@@ -3,8 +3,10 @@
 mod ahead;
 mod attempt;
 mod calls;
+mod hold;
 mod leases;
 mod look;
+mod renewal;
 mod run;
 mod settings;
 mod settlement;
@@ -25,11 +27,13 @@ use super::keys::{QueueId, QueueKeys};
 use super::processor::Processor;
 use super::registration;
 use super::slot;
-use leases::LeaseKeeper;
+use renewal::LeaseKeeper;
 use run::{Runner, random_fraction};
 use trouble::Trouble;
 use waker::Waker;
 
+pub(crate) use hold::Hold;
+pub use hold::Interruption;
 pub use settings::{JobOutcome, LookAhead, RateLimit, StopReport, WorkerObserver, WorkerSettings};
 
 /// The waits between attempts to start while Valkey is away.

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use super::engine::Engine;
-use super::keyspace::texts;
+use super::keyspace::{items, texts};
 use super::ops::{AddSpec, End, Op, Pick};
 use super::working::{Claim, Outcome, Settlement};
 use super::world::{JobRef, NewJob, World};
@@ -180,10 +180,9 @@ impl Run {
                     held.iter()
                         .flat_map(|(id, token)| [id.as_str(), token.as_str()]),
                 );
-                let lost = self
-                    .engine
-                    .call(*queue, &scripts::EXTEND_LOCKS, &args)
-                    .await;
+                let script = &scripts::EXTEND_LOCKS;
+                let said = items(self.engine.call(*queue, script, &args).await);
+                let [lost, _cancelled] = said.try_into().expect("two lists");
                 same(
                     self.model.extend_locks(*queue, &held, LOCK_MILLIS),
                     texts(lost),

@@ -4,6 +4,7 @@
 
 mod add_jobs;
 mod add_log;
+mod cancel_job;
 mod change_delay;
 mod change_priority;
 mod claim_again;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
+use super::hold::Interruption;
 use crate::engine::job::{Claimed, Fetched};
 use crate::engine::processor::{JobContext, JobError, Processor};
 use crate::engine::scheduler::produce_next;
@@ -28,6 +29,10 @@ pub(super) async fn perform<P: Processor>(
     }
     if let Some(reason) = &job.deferred_failure {
         return Err(JobError::permanent(reason.clone()));
+    }
+    // One that was cancelled while it was held for later is not begun.
+    if let Some(Interruption::Cancelled { reason }) = context.interruption() {
+        return Err(JobError::permanent(reason));
     }
     if let Err(error) = &job.options {
         return Err(JobError::permanent(format!(

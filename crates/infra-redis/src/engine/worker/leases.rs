@@ -1,51 +1,59 @@
-//! Keeps the locks of jobs at work alive, from a thread that no processor can block.
+//! Which locks a worker keeps alive, and what it knows of them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{info, warn};
 
-use crate::engine::connection::{Connection, ConnectionSettings};
-use crate::engine::error::{ConnectError, EngineError};
-use crate::engine::keys::QueueKeys;
-use crate::engine::options::millis;
-use crate::engine::reply::Decoder;
-use crate::engine::scripts::EXTEND_LOCKS;
-
-/// How long to wait before renewing again after Valkey could not be reached.
-const RETRY: Duration = Duration::from_millis(500);
-
-/// The most locks renewed by one call, so that it never blocks the server for long.
-const MAX_RENEWALS: usize = 500;
+use super::hold::{Hold, Interruption};
 
 /// A job's lock, as far as this worker can prove it.
 struct Lease {
     token: String,
-    renewed_at: Instant,
-    lost: CancellationToken,
+    hold: Arc<Hold>,
 }
 
 /// The jobs whose locks are kept alive.
-#[derive(Clone, Default)]
-pub(super) struct Leases(Arc<Mutex<HashMap<String, Lease>>>);
+#[derive(Clone)]
+pub(super) struct Leases {
+    lock_duration: Duration,
+    held: Arc<Mutex<HashMap<String, Lease>>>,
+}
+
+/// What a renewal said of locks.
+#[derive(Debug, Default)]
+pub(super) struct Renewal {
+    /// The jobs whose lock is gone or another worker's.
+    pub(super) lost: Vec<String>,
+    /// The jobs that somebody has cancelled, with the reason.
+    pub(super) cancelled: HashMap<String, String>,
+}
 
 impl Leases {
-    /// Keeps a job's lock alive from now on. The token fires once the lock can't be proven.
+    pub(super) fn new(lock_duration: Duration) -> Self {
+        Self {
+            lock_duration,
+            held: Arc::default(),
+        }
+    }
+
+    pub(super) fn lock_duration(&self) -> Duration {
+        self.lock_duration
+    }
+
+    /// Keeps a job's lock alive from now on.
     ///
     /// `asked_at` is when the claim was sent: the lock is at least as old as that.
-    pub(super) fn add(&self, id: &str, token: &str, asked_at: Instant) -> CancellationToken {
-        let lost = CancellationToken::new();
+    pub(super) fn add(&self, id: &str, token: &str, asked_at: Instant) -> Arc<Hold> {
+        let hold = Arc::new(Hold::new(asked_at, self.lock_duration));
         let lease = Lease {
             token: token.to_owned(),
-            renewed_at: asked_at,
-            lost: lost.clone(),
+            hold: Arc::clone(&hold),
         };
         self.lock().insert(id.to_owned(), lease);
-        lost
+        hold
     }
 
     /// Lets go of a job, if it is held under this token.
@@ -56,154 +64,103 @@ impl Leases {
         }
     }
 
-    fn held(&self) -> Vec<(String, String)> {
+    /// The locks to renew, as ids and tokens. Those of cancelled jobs are renewed until their end is
+    /// settled.
+    pub(super) fn held(&self) -> Vec<(String, String)> {
         let leases = self.lock();
-        let held = leases
-            .iter()
-            .filter(|(_, lease)| !lease.lost.is_cancelled());
+        let held = leases.iter().filter(|(_, lease)| !lease.hold.is_lost());
         held.map(|(id, lease)| (id.clone(), lease.token.clone()))
             .collect()
     }
 
-    fn renewed(&self, held: &[(String, String)], lost: &[String], asked_at: Instant) {
-        let mut leases = self.lock();
+    /// The token under which a job is held; absent if it is not.
+    pub(super) fn token_of(&self, id: &str) -> Option<String> {
+        let leases = self.lock();
+        let lease = leases.get(id).filter(|lease| !lease.hold.is_lost());
+        lease.map(|lease| lease.token.clone())
+    }
+
+    /// Notes what a renewal of these locks said that was sent at `asked_at`.
+    pub(super) fn renewed(&self, held: &[(String, String)], said: &Renewal, asked_at: Instant) {
+        let leases = self.lock();
         for (id, token) in held {
-            let Some(lease) = leases.get_mut(id).filter(|lease| lease.token == *token) else {
+            let Some(lease) = leases.get(id).filter(|lease| lease.token == *token) else {
                 continue;
             };
-            if lost.contains(id) {
+            if said.lost.contains(id) {
                 warn!(job.id = %id, "could not renew lock for job {id}");
-                lease.lost.cancel();
-            } else {
-                lease.renewed_at = asked_at;
+                lease.hold.interrupt(Interruption::LockLost);
+                continue;
+            }
+            lease.hold.renewed(asked_at, self.lock_duration);
+            if let Some(reason) = said.cancelled.get(id)
+                && !lease.hold.is_interrupted()
+            {
+                info!(job.id = %id, "Job {id} is to end: {reason}");
+                let reason = reason.clone();
+                lease.hold.interrupt(Interruption::Cancelled { reason });
             }
         }
     }
 
-    /// Gives up the jobs whose lock has run out as far as this worker can know.
-    fn expire(&self, lock_duration: Duration) {
+    /// Gives up the jobs whose lock has run out as far as this worker can know. Returns when the
+    /// next one does, if any is held.
+    pub(super) fn expire(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let mut next: Option<Instant> = None;
         for (id, lease) in self.lock().iter() {
-            if lease.renewed_at.elapsed() >= lock_duration && !lease.lost.is_cancelled() {
+            let until = lease.hold.until();
+            if lease.hold.is_lost() {
+                continue;
+            }
+            if until <= now {
                 warn!(job.id = %id, "the lock of job {id} ran out before it could be renewed");
-                lease.lost.cancel();
+                lease.hold.interrupt(Interruption::LockLost);
+            } else {
+                next = Some(next.map_or(until, |next| next.min(until)));
             }
         }
+        next
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Lease>> {
         // The map is whole even if a holder panicked: no critical section leaves it half changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The thread that renews.
-pub(super) struct LeaseKeeper {
-    leases: Leases,
-    stop: CancellationToken,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl LeaseKeeper {
-    pub(super) async fn start(
-        settings: ConnectionSettings,
-        keys: QueueKeys,
-        lock_duration: Duration,
-    ) -> Result<Self, EngineError> {
-        let leases = Leases::default();
-        let stop = CancellationToken::new();
-        let (ready, started) = oneshot::channel();
-        let keeper = (leases.clone(), stop.clone());
-        std::thread::Builder::new()
-            .name("lock-renewal".to_owned())
-            .spawn(move || {
-                let (leases, stop) = keeper;
-                renew_until_stopped(&settings, &keys, lock_duration, &leases, &stop, ready);
-            })
-            .map_err(|error| EngineError::Start(Box::new(error)))?;
-        match started.await {
-            Ok(Ok(())) => Ok(Self { leases, stop }),
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(EngineError::Start("the lock-renewal thread ended".into())),
-        }
+    #[tokio::test(start_paused = true)]
+    async fn the_next_lock_to_run_out_is_known_and_those_that_did_are_given_up() {
+        let lock = Duration::from_secs(30);
+        let leases = Leases::new(lock);
+        assert_eq!(leases.expire(), None);
+        let start = Instant::now();
+        let first = leases.add("1", "a", start);
+        tokio::time::advance(lock / 2).await;
+        let second = leases.add("2", "b", Instant::now());
+        assert_eq!(leases.expire(), Some(start + lock));
+        tokio::time::advance(lock / 2).await;
+        assert_eq!(leases.expire(), Some(start + lock + lock / 2));
+        assert_eq!(first.interruption(), Some(&Interruption::LockLost));
+        assert_eq!(second.interruption(), None);
+        assert_eq!(leases.held(), [("2".to_owned(), "b".to_owned())]);
+        assert_eq!(leases.token_of("1"), None);
     }
 
-    pub(super) fn leases(&self) -> &Leases {
-        &self.leases
-    }
-}
-
-impl Drop for LeaseKeeper {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
-
-fn renew_until_stopped(
-    settings: &ConnectionSettings,
-    keys: &QueueKeys,
-    lock_duration: Duration,
-    leases: &Leases,
-    stop: &CancellationToken,
-    ready: oneshot::Sender<Result<(), ConnectError>>,
-) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            error!(%error, "The lock-renewal thread has no runtime");
-            return;
-        }
-    };
-    runtime.block_on(async {
-        let connection = match Connection::open(settings).await {
-            Ok(connection) => connection,
-            Err(error) => {
-                // The receiver is gone only if the start was given up.
-                let _ = ready.send(Err(error));
-                return;
-            }
+    #[tokio::test(start_paused = true)]
+    async fn the_lock_of_a_cancelled_job_is_renewed_until_its_end_is_settled() {
+        let leases = Leases::new(Duration::from_secs(30));
+        let hold = leases.add("1", "a", Instant::now());
+        let said = Renewal {
+            lost: Vec::new(),
+            cancelled: HashMap::from([("1".to_owned(), "cancelled".to_owned())]),
         };
-        let _ = ready.send(Ok(()));
-        let mut wait = lock_duration / 2;
-        while stop
-            .run_until_cancelled(tokio::time::sleep(wait))
-            .await
-            .is_some()
-        {
-            let renewal = renew(&connection, keys, lock_duration, leases);
-            // An answer that takes longer comes too late for the locks it is about.
-            wait = match tokio::time::timeout(lock_duration / 4, renewal).await {
-                Ok(Ok(())) => lock_duration / 2,
-                Ok(Err(error)) => {
-                    warn!(%error, "Locks could not be renewed; trying again");
-                    RETRY.min(lock_duration / 8)
-                }
-                Err(_) => {
-                    warn!("Locks were not renewed in time; trying again");
-                    RETRY.min(lock_duration / 8)
-                }
-            };
-            leases.expire(lock_duration);
-        }
-    });
-}
-
-async fn renew(
-    connection: &Connection,
-    keys: &QueueKeys,
-    lock_duration: Duration,
-    leases: &Leases,
-) -> Result<(), EngineError> {
-    for held in leases.held().chunks(MAX_RENEWALS) {
-        let asked_at = Instant::now();
-        let pairs = held
-            .iter()
-            .flat_map(|(id, token)| [id.clone(), token.clone()]);
-        let args = std::iter::once(millis(lock_duration).to_string()).chain(pairs);
-        let reply = EXTEND_LOCKS.call(connection, keys, args).await?;
-        let lost = Decoder("extend_locks").texts(reply)?;
-        leases.renewed(held, &lost, asked_at);
+        leases.renewed(&leases.held(), &said, Instant::now());
+        assert_eq!(hold.cancelled_for(), Some("cancelled"));
+        assert_eq!(leases.held().len(), 1);
     }
-    Ok(())
 }

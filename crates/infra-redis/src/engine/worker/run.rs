@@ -12,8 +12,9 @@ use tracing::{error, info, warn};
 
 use super::ahead::Ahead;
 use super::calls::{Answer, Call, Calls};
-use super::leases::{LeaseKeeper, Leases};
+use super::leases::Leases;
 use super::look::{Look, instant_of, may_have_work, pass_on};
+use super::renewal::LeaseKeeper;
 use super::settlement::{Expects, Round, Settlement};
 use super::slots::{Ended, Slots};
 use super::waker::{Wake, Waker};
@@ -83,12 +84,7 @@ impl<P: Processor> Runner<P> {
             identity: uuid::Uuid::new_v4().to_string(),
             next_token: 0,
             leases: keeper.leases().clone(),
-            slots: Slots::new(
-                connection.clone(),
-                keys.clone(),
-                processor,
-                settings.concurrency,
-            ),
+            slots: Slots::new(connection.clone(), keys.clone(), processor, &settings),
             calls: Calls::new(connection.clone(), keys.clone(), settings.clone()),
             pace: Pace::default(),
             ahead: Ahead::new(settings.look_ahead),

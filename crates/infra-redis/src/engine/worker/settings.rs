@@ -87,6 +87,9 @@ pub struct WorkerSettings {
     /// How often a job may lose its worker before it fails; 1 by default. With 0 it fails the first
     /// time.
     pub max_stalls: u32,
+    /// How long the attempt at a job may go on after the job was cancelled, before it is ended; 5
+    /// seconds by default.
+    pub cancel_grace: Duration,
     /// The longest sleep before looking for jobs that nobody announced; 10 seconds by default.
     pub idle_poll: Duration,
     /// Which completed jobs are kept, where the job's own options don't say.
@@ -113,6 +116,7 @@ impl Default for WorkerSettings {
             lock_duration: Duration::from_secs(30),
             stalled_interval: Duration::from_secs(30),
             max_stalls: 1,
+            cancel_grace: Duration::from_secs(5),
             idle_poll: Duration::from_secs(10),
             keep_completed: Keep::All,
             keep_failed: Keep::All,

@@ -3,18 +3,19 @@
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span};
 
+use super::WorkerSettings;
 use super::attempt::perform;
+use super::hold::{Hold, Interruption};
 use super::leases::Leases;
 use crate::engine::connection::Connection;
 use crate::engine::job::Fetched;
 use crate::engine::keys::QueueKeys;
-use crate::engine::processor::{JobContext, JobError, Processor};
+use crate::engine::processor::{Failure, JobContext, JobError, Processor};
 
 /// Performs jobs, as many at a time as there are slots.
 pub(super) struct Slots<P> {
@@ -22,6 +23,7 @@ pub(super) struct Slots<P> {
     keys: QueueKeys,
     processor: Arc<P>,
     concurrency: usize,
+    cancel_grace: Duration,
     attempts: JoinSet<Result<String, JobError>>,
     at_work: HashMap<Id, Held>,
     ahead: VecDeque<Held>,
@@ -33,7 +35,7 @@ pub(super) struct Slots<P> {
 struct Held {
     job: Arc<Fetched>,
     since: Instant,
-    cancellation: CancellationToken,
+    hold: Arc<Hold>,
 }
 
 /// An attempt that ended.
@@ -51,13 +53,14 @@ impl<P: Processor> Slots<P> {
         connection: Connection,
         keys: QueueKeys,
         processor: P,
-        concurrency: usize,
+        settings: &WorkerSettings,
     ) -> Self {
         Self {
             connection,
             keys,
             processor: Arc::new(processor),
-            concurrency: concurrency.max(1),
+            concurrency: settings.concurrency.max(1),
+            cancel_grace: settings.cancel_grace,
             attempts: JoinSet::new(),
             at_work: HashMap::new(),
             ahead: VecDeque::new(),
@@ -81,11 +84,11 @@ impl<P: Processor> Slots<P> {
 
     /// Takes a job that was claimed, and starts it if a slot is free.
     pub(super) fn take(&mut self, job: Fetched, leases: &Leases, asked_at: tokio::time::Instant) {
-        let cancellation = leases.add(&job.id, &job.token, asked_at);
+        let hold = leases.add(&job.id, &job.token, asked_at);
         self.ahead.push_back(Held {
             job: Arc::new(job),
             since: Instant::now(),
-            cancellation,
+            hold,
         });
         self.fill(leases);
     }
@@ -96,7 +99,7 @@ impl<P: Processor> Slots<P> {
             && let Some(held) = self.ahead.pop_front()
         {
             // Another worker may have it by now.
-            if held.cancellation.is_cancelled() {
+            if held.hold.is_lost() {
                 leases.remove(&held.job.id, &held.job.token);
             } else {
                 self.start(held);
@@ -111,7 +114,7 @@ impl<P: Processor> Slots<P> {
             self.connection.clone(),
             self.keys.clone(),
             Arc::clone(job),
-            held.cancellation.clone(),
+            Arc::clone(&held.hold),
         );
         let span = info_span!(
             "job.process",
@@ -121,6 +124,7 @@ impl<P: Processor> Slots<P> {
             job.attempt = job.attempts_made + 1,
         );
         let attempt = perform(Arc::clone(&self.processor), Arc::clone(job), context);
+        let attempt = within_grace(attempt, Arc::clone(&held.hold), self.cancel_grace);
         let handle = self.attempts.spawn(attempt.instrument(span));
         self.at_work.insert(handle.id(), held);
     }
@@ -154,6 +158,10 @@ impl<P: Processor> Slots<P> {
         };
         let held = self.at_work.remove(&id)?;
         self.fill(leases);
+        let result = match held.hold.cancelled_for() {
+            Some(reason) => Some(cancelled(reason, result)),
+            None => result,
+        };
         Some(Ended {
             job: held.job,
             started: held.since,
@@ -178,10 +186,49 @@ impl<P: Processor> Slots<P> {
     pub(super) fn abort(&mut self) {
         self.is_aborted = true;
         for held in self.at_work.values() {
-            held.cancellation.cancel();
+            held.hold.interrupt(Interruption::WorkerStops);
         }
         self.attempts.abort_all();
     }
+}
+
+/// An attempt that is ended if the job is cancelled and it doesn't end by itself.
+async fn within_grace(
+    attempt: impl Future<Output = Result<String, JobError>>,
+    hold: Arc<Hold>,
+    grace: Duration,
+) -> Result<String, JobError> {
+    let overdue = async {
+        hold.interrupted().await;
+        // An attempt that lost its lock ends as it likes: nothing it says counts.
+        if hold.cancelled_for().is_none() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        biased;
+        result = attempt => result,
+        () = overdue => Err(JobError::transient(format!("the attempt was ended after {grace:?}"))),
+    }
+}
+
+/// How the attempt at a cancelled job counts: one that succeeded all the same has; any other fails
+/// the job for good, whatever it says itself.
+fn cancelled(reason: &str, result: Option<Result<String, JobError>>) -> Result<String, JobError> {
+    let mut failure = Failure::from(reason);
+    match result {
+        Some(Ok(value)) => return Ok(value),
+        Some(Err(
+            JobError::Transient(own) | JobError::Permanent(own) | JobError::RetryAfter(own, _),
+        )) => {
+            failure.trace = format!("{}\n    caused by: {}", failure.trace, own.reason);
+            failure.telemetry = own.telemetry;
+        }
+        Some(Err(JobError::NotYet(_) | JobError::WaitForChildren | JobError::RateLimited(_)))
+        | None => {}
+    }
+    Err(JobError::Permanent(failure))
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {
