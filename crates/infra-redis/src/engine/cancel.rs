@@ -73,7 +73,7 @@ impl<T> Queue<T> {
         id: &str,
         reason: Option<&str>,
     ) -> Result<Cancellation, EngineError> {
-        let reason = reason_of(reason)?;
+        let reason = cancelled_reason(reason)?;
         // What a job was added with never changes, so it may be read before.
         let args = vec![self.keys.job(id), "opts".to_owned()];
         let options = self.connection.command("HGET", args).await?;
@@ -107,7 +107,19 @@ pub fn is_cancelled(failed_reason: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(": "))
 }
 
-fn reason_of(given: Option<&str>) -> Result<String, OptionError> {
+/// The reason with which a job fails that is cancelled for this one.
+///
+/// # Errors
+///
+/// [`OptionError`] if it is longer than 1000 characters.
+///
+/// ```
+/// # use infra_redis::engine::cancelled_reason;
+/// assert_eq!(cancelled_reason(Some("sent by mistake"))?, "cancelled: sent by mistake");
+/// assert_eq!(cancelled_reason(None)?, "cancelled");
+/// # Ok::<(), infra_redis::engine::OptionError>(())
+/// ```
+pub fn cancelled_reason(given: Option<&str>) -> Result<String, OptionError> {
     let words: Vec<_> = given.unwrap_or_default().split_whitespace().collect();
     let given = words.join(" ");
     if given.chars().count() > MAX_REASON {
@@ -127,13 +139,13 @@ mod tests {
 
     #[test]
     fn a_reason_is_one_line_and_bounded() {
-        assert_eq!(reason_of(None).unwrap(), "cancelled");
-        assert_eq!(reason_of(Some(" \n")).unwrap(), "cancelled");
+        assert_eq!(cancelled_reason(None).unwrap(), "cancelled");
+        assert_eq!(cancelled_reason(Some(" \n")).unwrap(), "cancelled");
         assert_eq!(
-            reason_of(Some("two\nlines ")).unwrap(),
+            cancelled_reason(Some("two\nlines ")).unwrap(),
             "cancelled: two lines"
         );
-        assert!(reason_of(Some(&"é".repeat(MAX_REASON))).is_ok());
-        assert!(reason_of(Some(&"é".repeat(MAX_REASON + 1))).is_err());
+        assert!(cancelled_reason(Some(&"é".repeat(MAX_REASON))).is_ok());
+        assert!(cancelled_reason(Some(&"é".repeat(MAX_REASON + 1))).is_err());
     }
 }

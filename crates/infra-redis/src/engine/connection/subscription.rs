@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tracing::debug;
 
 use super::{ConnectionSettings, quit};
-use crate::engine::error::{ConnectError, EngineError};
+use crate::engine::error::EngineError;
 
 /// Hears a channel. It reconnects by itself and hears again then; what is announced meanwhile is
 /// lost to it, so announcements can only be hints.
@@ -26,7 +26,7 @@ impl Subscription {
         settings: &ConnectionSettings,
         channel: &str,
     ) -> Result<Self, EngineError> {
-        let client = settings.open().await.map_err(ConnectError::from)?;
+        let client = settings.open().await?;
         let messages = client.message_rx();
         let (again, name) = (client.clone(), channel.to_owned());
         let renewing = client.on_reconnect(move |_server| {

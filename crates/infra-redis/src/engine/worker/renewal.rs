@@ -49,7 +49,7 @@ impl LeaseKeeper {
             .name("lock-renewal".to_owned())
             .spawn(move || {
                 let (leases, stop) = keeper;
-                renew_until_stopped(&settings, &keys, leases, &stop, ready);
+                renew_until_stopped(&settings, &keys, &leases, &stop, ready);
             })
             .map_err(|error| EngineError::Start(Box::new(error)))?;
         match started.await {
@@ -73,7 +73,7 @@ impl Drop for LeaseKeeper {
 fn renew_until_stopped(
     settings: &ConnectionSettings,
     keys: &QueueKeys,
-    leases: Leases,
+    leases: &Leases,
     stop: &CancellationToken,
     ready: oneshot::Sender<Result<(), ConnectError>>,
 ) {
@@ -101,11 +101,11 @@ fn renew_until_stopped(
         let renewer = Renewer {
             connection,
             keys,
-            leases: &leases,
+            leases,
         };
         tokio::select! {
             _ = renewer.renew_regularly(announced) => {}
-            _ = expire_in_time(&leases) => {}
+            _ = expire_in_time(leases) => {}
             () = hear(settings, keys, announce, stop) => {}
         }
     });
