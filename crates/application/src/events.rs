@@ -2,6 +2,7 @@
 
 mod acting;
 pub mod dispatcher;
+pub mod fence;
 pub mod handler;
 pub mod in_process;
 pub mod observer;

@@ -10,7 +10,9 @@ pub mod curators;
 pub mod dead_letters;
 pub mod events;
 pub mod feeds;
+pub mod jobs;
 pub mod notifications;
+pub mod operators;
 pub mod queues;
 pub mod rates;
 

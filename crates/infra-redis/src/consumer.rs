@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use application::dead_letters::DeadLetters;
 use application::events::dispatcher::{DispatchError, Dispatcher};
+use application::events::fence::Fence;
 use application::events::observer::EventObserver;
 use application::queues::QueueName;
 use domain::event::cloud_event::DecodeError;
@@ -12,7 +13,7 @@ use domain::event::dead_letter::{FailedAttempt, FailedForGood, FailedWork, Failu
 use domain::{Clock, EventEnvelope};
 use tracing::{info, warn};
 
-use crate::engine::{Claimed, Failure, JobContext, JobError, Processor};
+use crate::engine::{Claimed, Failure, Interruption, JobContext, JobError, Processor};
 use crate::history;
 use crate::publisher::EventJson;
 
@@ -40,10 +41,16 @@ pub struct EventProcessor {
     observer: Arc<dyn EventObserver>,
 }
 
-/// The job at hand.
+/// The job at hand. Its lock is what fences the handlers' transactions.
 struct Attempt<'a> {
     job: &'a Claimed<EventJson>,
     context: &'a JobContext,
+}
+
+impl Fence for Attempt<'_> {
+    fn holds(&self) -> bool {
+        self.context.holds_lock()
+    }
 }
 
 impl EventProcessor {
@@ -72,7 +79,7 @@ impl EventProcessor {
     async fn perform(&self, attempt: &Attempt<'_>) -> Result<(), JobError> {
         let payload = attempt.job.data.get();
         match EventEnvelope::from_json(payload) {
-            Ok(envelope) => match self.dispatcher.dispatch(&envelope).await {
+            Ok(envelope) => match self.dispatcher.dispatch_within(&envelope, attempt).await {
                 Ok(()) => Ok(()),
                 Err(error) => Err(self.failed(attempt, &envelope, &error).await),
             },
@@ -112,6 +119,9 @@ impl EventProcessor {
         error: &DispatchError,
     ) -> JobError {
         let cause: &(dyn std::error::Error + 'static) = error.decisive().error.cause();
+        if error.is_taken() {
+            return taken();
+        }
         if error.is_away() {
             warn!("Events wait for storage, which is away: {cause}");
             return JobError::NotYet(STORAGE_WAIT);
@@ -134,6 +144,23 @@ impl EventProcessor {
             })
             .collect();
         self.buried(attempt, &letters, failure).await
+    }
+
+    /// Keeps letters of a job that was cancelled, for the handlers that have not acted.
+    async fn cancelled(&self, attempt: &Attempt<'_>, reason: String) -> JobError {
+        let failure = self.now(Failure::from(reason));
+        let class = FailureClass::Cancelled;
+        if let Ok(envelope) = EventEnvelope::from_json(attempt.job.data.get()) {
+            let concerned = self.dispatcher.concerned(envelope.kind());
+            let letter = |handler| self.letter(attempt, handler, Some(&envelope), class, &failure);
+            let letters: Vec<_> = concerned.map(letter).collect();
+            if let Err(error) = self.letters.keep(&letters).await {
+                // The worker fails it all the same; the failed jobs are looked through now and then.
+                let id = &attempt.job.id;
+                warn!(job.id = %id, %error, "The dead letter of cancelled job {id} is kept later");
+            }
+        }
+        JobError::Permanent(failure)
     }
 
     /// Fails a job for good, after its letters are kept.
@@ -194,12 +221,23 @@ impl Processor for EventProcessor {
 
     async fn process(&self, job: Claimed<EventJson>, context: &JobContext) -> Result<(), JobError> {
         let attempt = Attempt { job: &job, context };
-        tokio::select! {
+        let performed = tokio::select! {
             // Once the lock can't be proven, another worker may have the job: dropping the handler
             // rolls its transaction back.
             biased;
-            () = context.cancelled() => Err(JobError::transient("the job was taken from this worker")),
+            () = context.cancelled() => Err(taken()),
             performed = self.perform(&attempt) => performed,
+        };
+        match context.interruption() {
+            Some(Interruption::Cancelled { reason }) if performed.is_err() => {
+                Err(self.cancelled(&attempt, reason).await)
+            }
+            _ => performed,
         }
     }
+}
+
+/// A job that another worker may have by now: nothing is said of it.
+fn taken() -> JobError {
+    JobError::transient("the job was taken from this worker")
 }

@@ -84,7 +84,7 @@ mod worker;
 
 pub use backoff::{Backoff, BackoffError, BackoffStrategy, FailedAttempt};
 pub use batch::JobBatch;
-pub use cancel::{Cancellation, is_cancelled};
+pub use cancel::{Cancellation, cancelled_reason, is_cancelled};
 pub use checkup::Fault;
 pub use connection::{Connection, ConnectionSettings};
 pub use discovery::find_queues;

@@ -6,10 +6,13 @@ use std::time::Duration;
 use application::dead_letters::{DeadLetters, FailedJob};
 use application::queues::QueueName;
 use domain::UnixMillis;
+use domain::event::dead_letter::FailureClass;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::engine::{Connection, EngineError, Job, JobState, OptionError, Order, Queue, QueueId};
+use crate::engine::{
+    Connection, EngineError, Job, JobState, OptionError, Order, Queue, QueueId, is_cancelled,
+};
 use crate::history;
 
 /// What BullMQ writes on a job that lost its worker too often.
@@ -100,22 +103,43 @@ impl Reconciler {
     }
 
     fn failed_job(&self, job: &Job) -> FailedJob {
-        let traces = job.stack_traces.as_deref();
-        let traces: Vec<String> = traces
-            .and_then(|json| serde_json::from_str(json).ok())
-            .unwrap_or_default();
         let reason = job.failed_reason.clone().unwrap_or_default();
         let failed_at = job.finished_on.and_then(|at| i64::try_from(at).ok());
-        FailedJob {
-            queue: self.name,
-            id: job.id.clone(),
-            name: job.name.clone(),
-            payload: job.data.clone(),
-            is_stalled: reason.starts_with(STALLED),
-            reason,
-            attempts: job.attempts_made,
-            history: traces.iter().map(|trace| history::read(trace)).collect(),
-            failed_at: UnixMillis::new(failed_at.unwrap_or_default()),
-        }
+        let failed_at = UnixMillis::new(failed_at.unwrap_or_default());
+        failed_job(self.name, job, reason, failed_at)
+    }
+}
+
+/// A job as it is, or will be, failed.
+pub(crate) fn failed_job(
+    queue: QueueName,
+    job: &Job,
+    reason: String,
+    failed_at: UnixMillis,
+) -> FailedJob {
+    let traces = job.stack_traces.as_deref();
+    let traces: Vec<String> = traces
+        .and_then(|json| serde_json::from_str(json).ok())
+        .unwrap_or_default();
+    FailedJob {
+        queue,
+        id: job.id.clone(),
+        name: job.name.clone(),
+        payload: job.data.clone(),
+        class: class_of(&reason),
+        reason,
+        attempts: job.attempts_made,
+        history: traces.iter().map(|trace| history::read(trace)).collect(),
+        failed_at,
+    }
+}
+
+fn class_of(reason: &str) -> FailureClass {
+    if reason.starts_with(STALLED) {
+        FailureClass::Stalled
+    } else if is_cancelled(reason) {
+        FailureClass::Cancelled
+    } else {
+        FailureClass::Other
     }
 }

@@ -26,8 +26,8 @@ pub struct FailedJob {
     pub payload: String,
     /// Why it failed.
     pub reason: String,
-    /// Whether it lost its worker too often.
-    pub is_stalled: bool,
+    /// What kind of failure it was, if its payload can be read.
+    pub class: FailureClass,
     /// How many attempts were made.
     pub attempts: u32,
     /// The attempts that are known, oldest first.
@@ -63,17 +63,12 @@ impl DeadLetters {
         let Ok(envelope) = EventEnvelope::from_json(&job.payload) else {
             return Ok(vec![job.failure("", None, FailureClass::Undecodable)]);
         };
-        let class = if job.is_stalled {
-            FailureClass::Stalled
-        } else {
-            FailureClass::Other
-        };
         let mut failures = Vec::new();
         for handler in handlers_of(job.queue) {
             if !handler.reacts_to(envelope.kind()) {
                 continue;
             }
-            let failure = job.failure(handler.name(), Some(envelope.id), class);
+            let failure = job.failure(handler.name(), Some(envelope.id), job.class);
             if !has_acted(work, &failure).await? {
                 failures.push(failure);
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::{Clock, EventEnvelope, StoreError, UnitOfWork, UnixMillis};
 
+use super::fence::Fence;
 use super::handler::{EventHandler, HandlerError, Progress};
 use crate::SharedStore;
 
@@ -41,6 +42,7 @@ pub(super) async fn act(
     handler: &dyn EventHandler,
     envelope: &EventEnvelope,
     admission: &Admission,
+    fence: &dyn Fence,
 ) -> Result<Acted, HandlerError> {
     let mut after = None;
     loop {
@@ -55,17 +57,26 @@ pub(super) async fn act(
             Progress::Done => {
                 let letters = work.dead_letters();
                 letters.resolve(handler.name(), envelope.id, now).await?;
-                work.commit().await?;
+                commit(work, fence).await?;
                 let is_first = admitted.is_first;
                 return Ok(Acted::Now { is_first });
             }
             Progress::UpTo(end) => {
                 admitted.take_back(handler, envelope, work.as_mut()).await?;
-                work.commit().await?;
+                commit(work, fence).await?;
                 after = Some(end);
             }
         }
     }
+}
+
+/// Commits if the work is still one's own; dropped, it is rolled back.
+async fn commit(work: Box<dyn UnitOfWork>, fence: &dyn Fence) -> Result<(), HandlerError> {
+    if !fence.holds() {
+        let reason = "somebody else may have the work by now; nothing was committed";
+        return Err(HandlerError::Taken(reason.into()));
+    }
+    Ok(work.commit().await?)
 }
 
 /// Where not even a unit of work begins, the event is not what fails.

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use domain::{Clock, EventEnvelope};
+use domain::{Clock, EventEnvelope, EventKind};
 use tracing::{Instrument, debug, info_span};
 
 use super::acting::{Acted, Admission, act};
+use super::fence::{Fence, Unfenced};
 use super::handler::{EventHandler, HandlerError};
 use super::observer::EventObserver;
 use crate::SharedStore;
@@ -65,6 +66,15 @@ impl Dispatcher {
     /// Dropping the future before it ends leaves no effect of the handler that was at work, except
     /// of the parts that it was done with.
     pub async fn dispatch(&self, envelope: &EventEnvelope) -> Result<(), DispatchError> {
+        self.dispatch_within(envelope, &Unfenced).await
+    }
+
+    /// The same, but commits nothing once the fence doesn't hold any more.
+    pub async fn dispatch_within(
+        &self,
+        envelope: &EventEnvelope,
+        fence: &dyn Fence,
+    ) -> Result<(), DispatchError> {
         let mut failures = Vec::new();
         for handler in &self.handlers {
             if !handler.reacts_to(envelope.kind()) {
@@ -78,10 +88,15 @@ impl Dispatcher {
                 correlation.id = %envelope.origin.correlation_id,
                 trace.id = envelope.origin.trace_id(),
             );
-            let acted = self.run(handler.as_ref(), envelope).instrument(span).await;
+            let acted = self.run(handler.as_ref(), envelope, fence);
+            let acted = acted.instrument(span).await;
             if let Err(error) = acted {
                 let handler = handler.name();
+                let is_over = matches!(error, HandlerError::Taken(_));
                 failures.push(Failure { handler, error });
+                if is_over {
+                    break;
+                }
             }
         }
         let mut failures = failures.into_iter();
@@ -91,13 +106,30 @@ impl Dispatcher {
         })
     }
 
+    /// The names of the handlers that events of this kind concern.
+    pub fn concerned(&self, kind: EventKind) -> impl Iterator<Item = &'static str> {
+        let handlers = self.handlers.iter();
+        let concerned = handlers.filter(move |handler| handler.reacts_to(kind));
+        concerned.map(|handler| handler.name())
+    }
+
     async fn run(
         &self,
         handler: &dyn EventHandler,
         envelope: &EventEnvelope,
+        fence: &dyn Fence,
     ) -> Result<(), HandlerError> {
         let admission = Admission::Once;
-        match act(&self.store, &self.clock, handler, envelope, &admission).await? {
+        match act(
+            &self.store,
+            &self.clock,
+            handler,
+            envelope,
+            &admission,
+            fence,
+        )
+        .await?
+        {
             Acted::Now { .. } => debug!("{} acted on event {}", handler.name(), envelope.id),
             Acted::Before => {
                 debug!("Event {} was handled before", envelope.id);
@@ -117,6 +149,11 @@ impl DispatchError {
     /// Whether handing the event over once more may help any of them.
     pub fn can_be_mended(&self) -> bool {
         self.failures().any(|failure| failure.error.can_be_mended())
+    }
+
+    /// Whether the work may be somebody else's by now, so that this attempt decides nothing.
+    pub fn is_taken(&self) -> bool {
+        matches!(self.decisive().error, HandlerError::Taken(_))
     }
 
     /// Whether a handler could not even begin, so that this was no attempt of the event's.

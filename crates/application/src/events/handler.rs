@@ -53,6 +53,10 @@ impl Progress {
 /// Why a handler failed, which decides whether it is tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum HandlerError {
+    /// Somebody else may have the work by now, so nothing was committed: what becomes of the event is
+    /// not for this attempt to say.
+    #[error("{0}")]
+    Taken(#[source] BoxError),
     /// Storage is away, so nothing was tried: it is no attempt of the event's.
     #[error("{0}")]
     Away(#[source] BoxError),
@@ -76,13 +80,17 @@ impl HandlerError {
             Self::Permanent(_) => 0,
             Self::Transient(_) => 1,
             Self::Away(_) => 2,
+            Self::Taken(_) => 3,
         }
     }
 
     /// What went wrong.
     pub fn cause(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
         match self {
-            Self::Away(cause) | Self::Transient(cause) | Self::Permanent(cause) => cause.as_ref(),
+            Self::Taken(cause)
+            | Self::Away(cause)
+            | Self::Transient(cause)
+            | Self::Permanent(cause) => cause.as_ref(),
         }
     }
 }

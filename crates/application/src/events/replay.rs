@@ -7,6 +7,7 @@ use domain::{Clock, EventEnvelope, EventId, StoreError};
 
 use super::acting::{Acted, Admission, act};
 use super::chain;
+use super::fence::Unfenced;
 use super::handler::{EventHandler, HandlerError};
 use super::shadow::{Change, ShadowStore};
 use crate::SharedStore;
@@ -143,7 +144,7 @@ impl Replay {
         if !handler.reacts_to(envelope.kind()) {
             return None;
         }
-        let acted = act(store, &self.clock, handler, envelope, admission).await;
+        let acted = act(store, &self.clock, handler, envelope, admission, &Unfenced).await;
         Some(acted.map_err(|error: HandlerError| chain(error.cause())))
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use application::events::dispatcher::{DispatchError, Dispatcher};
+use application::events::fence::Fence;
 use application::events::handler::EventHandler;
 use application::events::observer::EventObserver;
 use domain::analytics::AnalyticsReader;
@@ -231,4 +232,31 @@ impl EventObserver for Duplicates {
     fn duplicate(&self, handler: &'static str) {
         self.0.lock().unwrap().push(handler);
     }
+}
+
+/// A fence that has fallen.
+struct Fallen;
+
+impl Fence for Fallen {
+    fn holds(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_committed_behind_a_fence_that_has_fallen_and_no_other_handler_is_asked() {
+    let store = store();
+    let (one, two) = (handler("one", []), handler("two", []));
+    let dispatcher = dispatcher(&store, [&one, &two]);
+    let event = any_event();
+    let error = dispatcher
+        .dispatch_within(&event, &Fallen)
+        .await
+        .unwrap_err();
+    assert!(error.is_taken());
+    assert_eq!((one.calls(), two.calls()), (1, 0));
+    assert_eq!(effects(&store).await, 0);
+    // Whoever has the event then finds nothing done.
+    dispatcher.dispatch(&event).await.unwrap();
+    assert_eq!(effects(&store).await, 2);
 }

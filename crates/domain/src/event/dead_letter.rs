@@ -35,17 +35,20 @@ pub enum FailureClass {
     Exhausted,
     /// The job lost its worker too often.
     Stalled,
+    /// Somebody cancelled the job.
+    Cancelled,
     /// The job was failed by somebody else: another client, or the queue engine itself.
     Other,
 }
 
 impl FailureClass {
     /// Every class.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Undecodable,
         Self::Permanent,
         Self::Exhausted,
         Self::Stalled,
+        Self::Cancelled,
         Self::Other,
     ];
 
@@ -56,6 +59,7 @@ impl FailureClass {
             Self::Permanent => "permanent",
             Self::Exhausted => "exhausted",
             Self::Stalled => "stalled",
+            Self::Cancelled => "cancelled",
             Self::Other => "other",
         }
     }

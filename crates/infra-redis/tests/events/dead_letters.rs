@@ -47,7 +47,7 @@ fn redrive(installation: &Installation, store: &Arc<dyn Store>) -> Redrive {
     Redrive::new(letters_in(store), Arc::new(road))
 }
 
-async fn send_all(installation: &Installation, store: &Arc<dyn Store>) {
+pub(crate) async fn send_all(installation: &Installation, store: &Arc<dyn Store>) {
     let ids: Vec<_> = all(store).await.iter().map(|letter| letter.id).collect();
     let report = redrive(installation, store)
         .send(&ids, Duration::ZERO)

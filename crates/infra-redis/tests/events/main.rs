@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 mod dead_letters;
+mod fencing;
 mod handling;
 mod installation;
 mod losses;

@@ -1,0 +1,209 @@
+//! What a handler has done when its job is taken away or cancelled is not committed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use application::dead_letters::DeadLetters;
+use application::events::handler::{EventHandler, HandlerError, Progress};
+use application::jobs::{CancelError, CancelJob, Cancelled};
+use application::queues::QueueName;
+use async_trait::async_trait;
+use domain::analytics::AnalyticsReader;
+use domain::curators::CuratorId;
+use domain::event::dead_letter::{FailureClass, LetterState};
+use domain::{Clock, EventEnvelope, EventKind, Store, UnitOfWork, UnixMillis};
+use infra_redis::engine::{ConnectionSettings, Worker};
+use infra_redis::jobs::QueueJobs;
+use testkit::builders::any_event;
+use testkit::clock::FixedClock;
+use testkit::memory::MemoryStore;
+use testkit::program::eventually;
+use testkit::proxy::Proxy;
+use testkit::valkey::shared_url;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::dead_letters::{all, send_all};
+use crate::installation::{Installation, id_of, processor, quick, sound};
+
+/// Counts an event, and then waits for leave to be done with it. It knows no token: what stops it is
+/// not its doing.
+struct Slow {
+    began: Notify,
+    leave: Semaphore,
+}
+
+impl Slow {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            began: Notify::new(),
+            leave: Semaphore::new(0),
+        })
+    }
+}
+
+#[async_trait]
+impl EventHandler for Slow {
+    fn name(&self) -> &'static str {
+        "analytics.count"
+    }
+
+    fn reacts_to(&self, _kind: EventKind) -> bool {
+        true
+    }
+
+    fn bears_repetition(&self) -> bool {
+        false
+    }
+
+    async fn handle(
+        &self,
+        envelope: &EventEnvelope,
+        _after: Option<CuratorId>,
+        work: &mut dyn UnitOfWork,
+        _now: UnixMillis,
+    ) -> Result<Progress, HandlerError> {
+        let (kind, at) = (envelope.kind(), envelope.occurred_at);
+        work.analytics().count(kind, at).await?;
+        self.began.notify_one();
+        self.leave.acquire().await.unwrap().forget();
+        Ok(Progress::Done)
+    }
+}
+
+async fn counted(memory: &MemoryStore) -> u64 {
+    let counts = memory.daily().await.unwrap();
+    counts.iter().map(|count| count.count).sum()
+}
+
+fn cancelling(installation: &Installation, store: &Arc<dyn Store>) -> CancelJob {
+    let clock: Arc<dyn Clock> = Arc::new(FixedClock::default());
+    let jobs = QueueJobs::new(
+        &installation.connection,
+        &installation.prefix,
+        Arc::clone(&clock),
+    );
+    let letters = DeadLetters::new(Arc::clone(store), clock);
+    CancelJob::new(Arc::new(jobs), letters)
+}
+
+#[tokio::test]
+async fn what_a_worker_does_whose_connection_is_frozen_is_not_committed_and_another_does_it_once() {
+    let url = shared_url().await;
+    let proxy = Proxy::start(url.strip_prefix("redis://").unwrap());
+    let proxy = proxy.await.unwrap();
+    let installation = Installation::at(&url, &[]).await;
+    let (memory, store) = sound();
+    let slow = Slow::new();
+    let id = installation.id(QueueName::Analytics);
+    let frozen = processor(QueueName::Analytics, &store, &store, vec![slow.clone()]);
+    let settings = ConnectionSettings::parse(&proxy.url()).unwrap();
+    let frozen = Worker::start(&settings, id, frozen, quick()).await.unwrap();
+    let event = any_event();
+    installation.publish(std::slice::from_ref(&event)).await;
+    slow.began.notified().await;
+    proxy.freeze();
+
+    let sound = installation.count_into(&store).await;
+    let job = installation
+        .finished(QueueName::Analytics, &id_of(&event))
+        .await;
+    assert_eq!(job.failed_reason, None);
+    slow.leave.add_permits(1);
+    let report = frozen.stop(Duration::ZERO).await;
+    assert_eq!(report.finished, 0, "{report:?}");
+    assert_eq!(counted(&memory).await, 1);
+    sound.stop(Duration::from_secs(5)).await;
+    assert_eq!(all(&store).await, []);
+}
+
+#[tokio::test]
+async fn what_a_handler_did_is_not_committed_once_its_lock_was_taken_away() {
+    let installation = Installation::new().await;
+    let (memory, store) = sound();
+    let slow = Slow::new();
+    let worker = installation.work(&store, vec![slow.clone()]).await;
+    let event = any_event();
+    installation.publish(std::slice::from_ref(&event)).await;
+    slow.began.notified().await;
+    let lock = format!("{}:lock", id_of(&event));
+    installation.on("DEL", &lock, &[]).await;
+    // The job stalls, and this worker takes it again in its other slot.
+    slow.began.notified().await;
+    assert_eq!(counted(&memory).await, 0);
+    slow.leave.add_permits(2);
+    installation
+        .finished(QueueName::Analytics, &id_of(&event))
+        .await;
+    worker.stop(Duration::from_secs(5)).await;
+    assert_eq!(counted(&memory).await, 1);
+}
+
+#[tokio::test]
+async fn a_job_that_is_cancelled_at_work_has_no_effect_and_a_letter_that_can_be_redriven() {
+    let installation = Installation::new().await;
+    let (memory, store) = sound();
+    let slow = Slow::new();
+    let worker = installation.work(&store, vec![slow.clone()]).await;
+    let event = any_event();
+    installation.publish(std::slice::from_ref(&event)).await;
+    slow.began.notified().await;
+    let cancelled = cancelling(&installation, &store)
+        .cancel(QueueName::Analytics, &id_of(&event), Some("by Ada"))
+        .await;
+    assert_eq!(cancelled.unwrap(), Cancelled::Asked);
+    let job = installation
+        .finished(QueueName::Analytics, &id_of(&event))
+        .await;
+    assert_eq!(job.failed_reason.as_deref(), Some("cancelled: by Ada"));
+    assert_eq!(counted(&memory).await, 0);
+    let letters = all(&store).await;
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    let failure = &letters[0].failure;
+    assert_eq!(failure.class, FailureClass::Cancelled);
+    assert_eq!(failure.reason, "cancelled: by Ada");
+    send_all(&installation, &store).await;
+    slow.began.notified().await;
+    slow.leave.add_permits(1);
+    eventually("the letter to be resolved", || async {
+        (all(&store).await[0].state == LetterState::Resolved).then_some(())
+    })
+    .await;
+    worker.stop(Duration::from_secs(5)).await;
+    assert_eq!(counted(&memory).await, 1);
+}
+
+#[tokio::test]
+async fn a_job_that_is_cancelled_while_it_waits_has_a_letter_at_once_and_none_if_it_has_finished() {
+    let installation = Installation::new().await;
+    let (memory, store) = sound();
+    let event = any_event();
+    installation.publish(std::slice::from_ref(&event)).await;
+    let cancel = async |id: &str| {
+        let jobs = cancelling(&installation, &store);
+        jobs.cancel(QueueName::Analytics, id, None).await
+    };
+    assert_eq!(cancel(&id_of(&event)).await.unwrap(), Cancelled::AtOnce);
+    let letters = all(&store).await;
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    let failure = &letters[0].failure;
+    assert_eq!(failure.work.handler, "analytics.count");
+    assert_eq!(failure.class, FailureClass::Cancelled);
+    assert_eq!((&*failure.reason, failure.attempts), ("cancelled", 0));
+
+    let late = cancel(&id_of(&event)).await;
+    assert!(matches!(late, Err(CancelError::Finished(_))), "{late:?}");
+    let unknown = cancel("nobody").await;
+    assert!(
+        matches!(unknown, Err(CancelError::Unknown { .. })),
+        "{unknown:?}"
+    );
+    assert_eq!(all(&store).await.len(), 1);
+
+    let worker = installation.count_into(&store).await;
+    send_all(&installation, &store).await;
+    eventually("the event to be counted", || async {
+        (counted(&memory).await == 1).then_some(())
+    })
+    .await;
+    worker.stop(Duration::from_secs(5)).await;
+}
