@@ -8,17 +8,21 @@ use application::SharedStore;
 use application::analytics::Analytics;
 use application::cards::Cards;
 use application::curators::Curators;
+use application::dead_letters::DeadLetters;
 use application::events::in_process::InProcessPublisher;
 use application::events::observer::EventObserver;
 use application::events::relay::{OutboxRelay, RelaySettings};
 use application::events::upkeep::Upkeep;
 use application::feeds::Feeds;
+use application::jobs::CancelJob;
 use application::notifications::Notifications;
+use application::operators::AdminToken;
 use application::queues::QueueName;
 use application::rates::Rates;
 use domain::event::outbox::OutboxReader;
 use domain::{Clock, EventPublisher};
 use infra_redis::engine::Connection;
+use infra_redis::jobs::QueueJobs;
 use infra_redis::publisher::QueuePublisher;
 use infra_redis::rates::SharedCounter;
 use process::SystemClock;
@@ -58,6 +62,9 @@ pub async fn compose(settings: &WebSettings) -> anyhow::Result<Web> {
     } else {
         Some(settings.valkey.connection()?)
     };
+    let operators = settings.admin_token.as_ref();
+    let operators = operators.map(|token| AdminToken::parse(&token.0));
+    let operators = operators.transpose().context("ADMIN_TOKEN")?;
     let retention = settings.retention.settings()?;
     let database = settings.database.open().await?;
     let valkey = match valkey {
@@ -109,6 +116,13 @@ pub async fn compose(settings: &WebSettings) -> anyhow::Result<Web> {
         feeds: Feeds::new(Arc::clone(&store)),
         notifications: Notifications::new(Arc::clone(&store), Arc::clone(&clock)),
         analytics: Analytics::new(Arc::clone(&store)),
+        jobs: valkey.as_ref().map(|connection| {
+            let prefix = &settings.valkey.valkey_prefix;
+            let jobs = QueueJobs::new(connection, prefix, Arc::clone(&clock));
+            let letters = DeadLetters::new(Arc::clone(&store), Arc::clone(&clock));
+            CancelJob::new(Arc::new(jobs), letters)
+        }),
+        operators,
         metrics: HttpMetrics::register(&mut metrics),
         limits: Limits {
             requests: settings.rates.token_rate.0,

@@ -26,7 +26,9 @@ use application::analytics::Analytics;
 use application::cards::Cards;
 use application::curators::Curators;
 use application::feeds::Feeds;
+use application::jobs::CancelJob;
 use application::notifications::Notifications;
+use application::operators::AdminToken;
 use application::rates::{RateLimit, Rates};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -51,6 +53,10 @@ pub struct App {
     pub notifications: Notifications,
     /// Counts.
     pub analytics: Analytics,
+    /// Jobs that can be cancelled; absent if there are no queues.
+    pub jobs: Option<CancelJob>,
+    /// Who may do what is for operators; nobody, and there is nothing of the kind, if absent.
+    pub operators: Option<AdminToken>,
     /// Where "now" comes from.
     pub clock: Arc<dyn Clock>,
     /// How long requests take.
@@ -93,7 +99,7 @@ impl Default for Limits {
 
 /// The whole API.
 pub fn router(app: App) -> Router {
-    routes::all()
+    routes::all(&app)
         .fallback(routes::unknown)
         .method_not_allowed_fallback(routes::method_not_allowed)
         .layer(DefaultBodyLimit::max(app.limits.body_bytes))

@@ -1,5 +1,6 @@
 //! The URL tree. Everything but registering and issuing a token needs a token.
 
+mod admin;
 mod analytics;
 mod cards;
 mod curators;
@@ -16,9 +17,14 @@ use serde::Serialize;
 use crate::App;
 use crate::problem::{ApiError, ProblemKind};
 
-/// Every route.
-pub(crate) fn all() -> Router<App> {
-    Router::new()
+/// Every route, and those of operators if they have a token.
+pub(crate) fn all(app: &App) -> Router<App> {
+    let admin = if app.operators.is_some() {
+        admin::routes()
+    } else {
+        Router::new()
+    };
+    admin
         .merge(analytics::routes())
         .merge(cards::routes())
         .merge(curators::routes())

@@ -1,5 +1,6 @@
 //! The settings of the web process.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
@@ -29,6 +30,16 @@ pub struct WebSettings {
     /// Act on events in this process, without Valkey and without workers
     #[arg(long, env = "EMBEDDED", value_parser = BoolishValueParser::new())]
     pub embedded: bool,
+
+    /// What opens the routes of operators, below /v1/admin, in place of a curator's token: 32
+    /// characters or more; without it there are no such routes
+    #[arg(
+        long,
+        env = "ADMIN_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    pub admin_token: Option<Secret>,
 
     /// Where everything is stored.
     #[command(flatten)]
@@ -61,6 +72,25 @@ pub struct WebSettings {
     /// What is logged, and how.
     #[command(flatten)]
     pub logs: LogSettings,
+}
+
+/// A setting that is never printed. It may hold anything, so that no message about the setting needs
+/// to hold it.
+#[derive(Clone)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
 }
 
 /// How often something may be done.

@@ -32,7 +32,7 @@ impl FromRequestParts<App> for Authenticated {
     }
 }
 
-fn bearer_token(headers: &HeaderMap) -> Result<&str, ApiError> {
+pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&str, ApiError> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let malformed = || {
         let detail = "send one header of the form `Authorization: Bearer bw_…`";
@@ -53,7 +53,7 @@ fn bearer_token(headers: &HeaderMap) -> Result<&str, ApiError> {
     }
 }
 
-fn refusal(detail: &str, challenge: HeaderValue) -> ApiError {
+pub(super) fn refusal(detail: &str, challenge: HeaderValue) -> ApiError {
     ApiError::new(ProblemKind::Unauthenticated, detail)
         .with_header(header::WWW_AUTHENTICATE, challenge)
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::body::HttpBody;
+use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
@@ -31,6 +32,19 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         }
         let bytes = read(request, app).await?;
         parse(&bytes).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned> OptionalFromRequest<App> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Option<Self>, ApiError> {
+        // A body of no bytes has no media type either.
+        if request.body().is_end_stream() {
+            return Ok(None);
+        }
+        let read = <Self as FromRequest<App>>::from_request(request, app);
+        read.await.map(Some)
     }
 }
 

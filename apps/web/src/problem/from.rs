@@ -2,6 +2,7 @@
 
 use application::cards::CardError;
 use application::curators::CuratorError;
+use application::jobs::CancelError;
 use axum::http::{HeaderValue, header};
 use domain::StoreError;
 
@@ -68,6 +69,29 @@ impl From<CardError> for ApiError {
                 Self::new(ProblemKind::UnknownCard, detail)
             }
             CardError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CancelError> for ApiError {
+    fn from(error: CancelError) -> Self {
+        let detail = error.to_string();
+        match error {
+            CancelError::Unknown { .. } => Self::new(ProblemKind::UnknownJob, detail),
+            CancelError::Finished(_) => Self::new(ProblemKind::AlreadyFinished, detail),
+            CancelError::Refused(_) => Self::new(ProblemKind::Conflict, detail),
+            CancelError::Reason => Self::new(
+                ProblemKind::InvalidBody,
+                "the body is not of the form expected",
+            )
+            .with_errors([FieldError::at("/reason", detail)]),
+            CancelError::Unavailable(_) => Self::new(
+                ProblemKind::QueuesUnavailable,
+                "the queues do not answer; try again later",
+            )
+            .with_header(header::RETRY_AFTER, RETRY_AFTER)
+            .caused_by(error),
+            CancelError::Store(error) => error.into(),
         }
     }
 }

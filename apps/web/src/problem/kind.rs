@@ -55,6 +55,10 @@ problem_kinds! {
     UnknownCard = NOT_FOUND "unknown-card" "There is no such card";
     /// The caller has no such token.
     UnknownToken = NOT_FOUND "unknown-token" "There is no such token";
+    /// There is no such queue, or none at all in this process.
+    UnknownQueue = NOT_FOUND "unknown-queue" "There is no such queue";
+    /// There is no such job.
+    UnknownJob = NOT_FOUND "unknown-job" "There is no such job";
     /// The path is right and the method is not; `Allow` says which are.
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "This method is not allowed here";
     /// The client took too long to send its body.
@@ -65,6 +69,8 @@ problem_kinds! {
     AlreadySaved = CONFLICT "already-saved" "This URL is saved already";
     /// Something else changed the same at the same time.
     Conflict = CONFLICT "conflict" "Something else changed this at the same time";
+    /// The job has completed or failed.
+    AlreadyFinished = CONFLICT "already-finished" "This job has finished already";
     /// The body has too many bytes.
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large" "The body is too large";
     /// The body is of another media type than JSON.
@@ -81,6 +87,8 @@ problem_kinds! {
     Internal = INTERNAL_SERVER_ERROR "internal" "Something is broken here";
     /// Storage does not answer; `Retry-After` says when to try again.
     StorageUnavailable = SERVICE_UNAVAILABLE "storage-unavailable" "Storage does not answer";
+    /// The queues do not answer; `Retry-After` says when to try again.
+    QueuesUnavailable = SERVICE_UNAVAILABLE "queues-unavailable" "The queues do not answer";
     /// The request took too long; `Retry-After` says when to try again.
     TimedOut = SERVICE_UNAVAILABLE "timed-out" "This took too long";
 }

@@ -7,6 +7,7 @@
 
 mod support;
 
+mod admin;
 mod analytics;
 mod cards;
 mod curators;

@@ -9,9 +9,12 @@ use std::sync::Arc;
 use application::analytics::Analytics;
 use application::cards::Cards;
 use application::curators::Curators;
+use application::dead_letters::DeadLetters;
 use application::events::in_process::InProcessPublisher;
 use application::feeds::Feeds;
+use application::jobs::{CancelJob, Jobs};
 use application::notifications::Notifications;
+use application::operators::AdminToken;
 use application::rates::{RateLimit, Rates};
 use axum::Router;
 use axum::body::Body;
@@ -74,6 +77,19 @@ impl Api {
         api
     }
 
+    /// With a token for operators, and these jobs if there are queues.
+    pub(crate) fn with_operators(token: &str, jobs: Option<Arc<dyn Jobs>>) -> Self {
+        let mut api = Self::new();
+        api.app.operators = Some(AdminToken::parse(token).unwrap());
+        let (store, clock) = (api.store.clone(), api.clock.clone());
+        api.app.jobs = jobs.map(|jobs| {
+            let letters = DeadLetters::new(Arc::new(store), Arc::new(clock));
+            CancelJob::new(jobs, letters)
+        });
+        api.router = web::router(api.app.clone());
+        api
+    }
+
     /// The same storage, but `away` as the API sees it from now on.
     pub(crate) fn losing_storage(&self, away: Away) -> Self {
         let lost = Arc::new(away.of(self.store.clone()));
@@ -104,6 +120,8 @@ impl Api {
             analytics: Analytics::new(seen),
             rates: Rates::of_this_process(Arc::clone(&clock)),
             clock,
+            jobs: None,
+            operators: None,
             metrics: HttpMetrics::register(&mut metrics),
             limits,
         };
