@@ -1,6 +1,7 @@
 //! `bellwether job`.
 
 mod add;
+mod cancel;
 mod change;
 mod list;
 pub(super) mod options;
@@ -33,6 +34,7 @@ enum Action {
     Retry(change::Retry),
     /// Lets a delayed job run now
     Promote(Which),
+    Cancel(cancel::Cancel),
     Remove(change::Remove),
     Move(change::Move),
 }
@@ -59,6 +61,7 @@ impl JobCommand {
             Action::Logs(action) => action.run(server).await?,
             Action::Retry(action) => action.run(server).await?,
             Action::Promote(which) => change::promote(server, &which).await?,
+            Action::Cancel(action) => return action.run(server).await,
             Action::Remove(action) => action.run(server).await?,
             Action::Move(action) => action.run(server).await?,
         }

@@ -276,3 +276,53 @@ async fn a_finished_job_is_retried_and_removed() {
     let gone = bench.failure(&["job", "remove", "q", &id]);
     assert_eq!(gone, format!("error: there is no job {id} in q"));
 }
+
+#[tokio::test]
+async fn jobs_are_cancelled_wherever_they_are_and_say_so() {
+    let bench = Bench::new().await;
+    let script = bench.script("echo began >&2; exec sleep 600");
+    let mut worker = bench.work(&["--exec", &script]).await;
+    let active = bench.add(&["q", "a", "--attempts", "5"]);
+    testkit::program::eventually("the job to be active", || async {
+        (bench.ids("q", "active") == [active.clone()]).then_some(())
+    })
+    .await;
+    let delayed = bench.add(&["q", "a", "--delay", "1h"]);
+    let cancel = [
+        "job",
+        "cancel",
+        "q",
+        &active,
+        &delayed,
+        "--reason",
+        "a mistake",
+    ];
+    assert_eq!(
+        bench.json(&cancel),
+        json!({"queue": "q", "jobs": [
+            {"id": active, "outcome": "asked"}, {"id": delayed, "outcome": "cancelled"},
+        ]})
+    );
+    for id in [&active, &delayed] {
+        let job = bench.finished("q", id).await;
+        assert_eq!(job["failedReason"], "cancelled: a mistake");
+        assert_eq!(job["state"], "failed");
+    }
+    worker.signal("TERM").unwrap();
+    worker.until_ended().await.unwrap();
+
+    let waiting = bench.add(&["q", "a"]);
+    let ran = bench.run(&["job", "cancel", "q", &waiting, &delayed, "nobody"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(
+        ran.stdout,
+        format!(
+            "Cancelled job {waiting} of q\nJob {delayed} of q had finished already\nThere is no job \
+             nobody in q\n"
+        )
+    );
+    assert_eq!(bench.show("q", &waiting)["failedReason"], "cancelled");
+    let endless = "a".repeat(1001);
+    let refused = bench.failure(&["job", "cancel", "q", &waiting, "--reason", &endless]);
+    assert!(refused.contains("1000 characters"), "{refused}");
+}

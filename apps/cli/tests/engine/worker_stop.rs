@@ -48,3 +48,31 @@ async fn jobs_that_end_in_time_count_and_no_other_is_taken() {
     assert_eq!(bench.show("q", &first)["returnvalue"], json!(1));
     assert_eq!(bench.ids("q", "waiting"), [second]);
 }
+
+#[tokio::test]
+async fn a_job_that_is_cancelled_when_its_worker_was_killed_fails_and_is_not_run_again() {
+    let bench = Bench::new().await;
+    let dir = bench.dir.path().display().to_string();
+    std::fs::write(bench.dir.path().join("alive"), "").unwrap();
+    let script = bench.script(&format!(
+        "echo ran >> {dir}/runs\nwhile [ -e {dir}/alive ]; do sleep 0.02; done\n"
+    ));
+    let quick = ["--lock-duration", "1s", "--stalled-interval", "100ms"];
+    let work = [&["--exec", &script], &quick[..]].concat();
+    let mut worker = bench.work(&work).await;
+    let id = bench.add(&["q", "a", "--attempts", "5"]);
+    bench.file("runs").await;
+    worker.kill().unwrap();
+    // The command outlives the worker that was killed.
+    std::fs::remove_file(bench.dir.path().join("alive")).unwrap();
+    let asked = bench.json(&["job", "cancel", "q", &id, "--reason", "a mistake"]);
+    assert_eq!(asked["jobs"][0]["outcome"], "asked");
+
+    let mut other = bench.work(&work).await;
+    let job = bench.finished("q", &id).await;
+    assert_eq!(job["failedReason"], "cancelled: a mistake");
+    let runs = std::fs::read_to_string(bench.dir.path().join("runs")).unwrap();
+    assert_eq!(runs, "ran\n");
+    other.signal("TERM").unwrap();
+    assert!(other.until_ended().await.unwrap().success());
+}

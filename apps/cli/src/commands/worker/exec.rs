@@ -1,6 +1,6 @@
 //! Performs jobs by running a command.
 
-use infra_redis::engine::{Claimed, JobContext, JobError, Processor};
+use infra_redis::engine::{Claimed, Interruption, JobContext, JobError, Processor};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio_util::sync::CancellationToken;
@@ -71,6 +71,9 @@ impl Processor for Exec {
             ended = child::run(command, input, context) => outcome(&ended?),
             // The command is killed as its future is dropped.
             () = context.cancelled() => {
+                if let Some(Interruption::Cancelled { reason }) = context.interruption() {
+                    return Err(JobError::permanent(reason));
+                }
                 if self.stopping.is_cancelled() {
                     // The worker hands the job back once it drops this; to fail would count.
                     std::future::pending::<()>().await;
