@@ -8,11 +8,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use infra_redis::engine::{
-    ConnectError, Connection, ConnectionSettings, EngineError, Flow, Flows, JobOptions, Queue,
-    QueueEvents, QueueId, ReadFrom, Worker, find_queues,
+    Cancellation, ConnectError, Connection, ConnectionSettings, EngineError, Flow, Flows,
+    JobContext, JobError, JobOptions, Queue, QueueEvents, QueueId, ReadFrom, Worker,
+    WorkerSettings, find_queues,
 };
 use serde_json::{Value, json};
-use support::{echo, quick};
+use support::{echo, next, quick, telling};
 use testkit::program::eventually;
 use testkit::valkey::SecureValkey;
 
@@ -208,4 +209,56 @@ async fn a_connection_whose_password_was_changed_comes_back_when_it_is_right_aga
         connection.ping().await.ok()
     })
     .await;
+}
+
+#[tokio::test]
+async fn cancelling_is_heard_at_once_by_who_may_subscribe_and_with_a_renewal_by_who_may_not() {
+    let valkey = with_user().await;
+    let admin = ConnectionSettings::parse(&valkey.plain_url()).unwrap();
+    let admin = Connection::open(&admin).await.unwrap();
+    let tell = async |name: &'static str, words: &str| {
+        let args = words.split(' ').map(str::to_owned).collect();
+        admin.command(name, args).await.unwrap()
+    };
+    let settings = secure(&valkey, "bellwether:p%40ss%3Aw%2Frd@", valkey.ca_file());
+    let id = QueueId::parse("bull", "q").unwrap();
+    for may_subscribe in [true, false] {
+        let lock_duration = if may_subscribe {
+            // Nothing is renewed before the test ends.
+            Duration::from_secs(600)
+        } else {
+            tell("ACL", "SETUSER bellwether resetchannels").await;
+            quick().lock_duration
+        };
+        let connection = Connection::open(&settings).await.unwrap();
+        let queue = Queue::<Value>::new(connection, id.clone());
+        let (processor, mut told) = telling(async |_, context: JobContext| {
+            context.cancelled().await;
+            Err(JobError::transient("it was told to end"))
+        });
+        let worker = WorkerSettings {
+            lock_duration,
+            ..quick()
+        };
+        let worker = Worker::start(&settings, id.clone(), processor, worker);
+        let worker = worker.await.unwrap();
+        if may_subscribe {
+            eventually("the subscription", || async {
+                let heard = tell("PUBSUB", "NUMSUB bull:q:cancel").await;
+                format!("{heard:?}").contains("Int(1)").then_some(())
+            })
+            .await;
+        }
+        let job = queue.add("job", &json!(1), &JobOptions::default());
+        let job = job.await.unwrap();
+        next(&mut told).await;
+        let asked = queue.cancel(&job, None).await.unwrap();
+        assert_eq!(asked, Cancellation::Asked);
+        eventually("the job to fail", || async {
+            let job = queue.job(&job).await.ok()??;
+            (job.failed_reason.as_deref() == Some("cancelled")).then_some(())
+        })
+        .await;
+        worker.stop(Duration::from_secs(5)).await;
+    }
 }

@@ -109,6 +109,10 @@ fn tokens_are_compared_in_constant_time() {
     let (body, _) = authenticate.split_once("\n    }\n").unwrap();
     assert!(body.contains(".ct_eq("), "{body}");
     assert!(!body.contains("=="), "{body}");
+    let source = read("crates/application/src/operators.rs");
+    let (_, admits) = source.split_once("pub fn admits").unwrap();
+    let (body, _) = admits.split_once("\n    }\n").unwrap();
+    assert!(body.contains(".ct_eq(") && !body.contains("=="), "{body}");
 }
 
 #[test]

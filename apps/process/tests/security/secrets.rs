@@ -19,6 +19,7 @@ const DATABASE_PASSWORD: &str = "databases-own-secret";
 /// What the curators of `System` have.
 const PASSWORD: &str = "correct horse battery";
 const WRONG_PASSWORD: &str = "wrong horse entirely";
+const ADMIN_TOKEN: &str = "operators-own-secret-0123456789ab";
 const WRONG_TOKEN: &str = "bw_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// The URL of this server for a user with a password.
@@ -110,13 +111,28 @@ async fn no_secret_is_printed_at_any_level_or_kept_anywhere() {
     let valkey = PrivateValkey::start().await.unwrap();
     let url = with_password(&valkey).await;
     let everything = ["--log-filter", "trace"];
-    let mut system = System::start_with(&url, &everything).await;
+    let operators = [&everything[..], &["--admin-token", ADMIN_TOKEN]].concat();
+    let mut system = System::start_with(&url, &operators).await;
     let mut workers = Vec::new();
     for name in crate::support::WORKERS {
         workers.push(system.worker_at(name, &url, &everything).await);
     }
     let tokens = use_it(&system).await;
-    let mut secrets = vec![PASSWORD, WRONG_PASSWORD, WRONG_TOKEN, VALKEY_PASSWORD];
+    for (token, status) in [
+        (WRONG_TOKEN, StatusCode::UNAUTHORIZED),
+        (ADMIN_TOKEN, StatusCode::NOT_FOUND),
+    ] {
+        let path = "/v1/admin/queues/feeds/jobs/nobody/cancel";
+        let answer = system.request(Method::POST, path, Some(token), None);
+        assert_eq!(answer.await.0, status);
+    }
+    let mut secrets = vec![
+        PASSWORD,
+        WRONG_PASSWORD,
+        WRONG_TOKEN,
+        VALKEY_PASSWORD,
+        ADMIN_TOKEN,
+    ];
     secrets.extend(tokens.iter().map(String::as_str));
 
     let kept = keyspace(&url).await;
@@ -194,4 +210,26 @@ async fn a_url_that_leads_nowhere_is_told_without_its_password() {
         let secrets = [DATABASE_PASSWORD, VALKEY_PASSWORD];
         assert_eq!(found(&output, &secrets), [""; 0], "{output}");
     }
+}
+
+#[tokio::test]
+async fn a_token_of_operators_that_can_be_guessed_is_refused_at_the_start_and_not_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let ops = format!("127.0.0.1:{}", testkit::port::free_port().unwrap());
+    let api = format!("127.0.0.1:{}", testkit::port::free_port().unwrap());
+    let weak = &ADMIN_TOKEN[..31];
+    let args = ["--http-addr", &api, "--ops-addr", &ops, "--embedded"];
+    let args = [&args[..], &["--log-filter", "trace", "--admin-token", weak]].concat();
+    let mut web = Program::start("web", dir.path(), &args).unwrap();
+    assert!(!web.until_ended().await.unwrap().success());
+    let output = web.output();
+    assert!(
+        output.contains("ADMIN_TOKEN: a token for operators must have at least 32"),
+        "{output}"
+    );
+    assert_eq!(found(&output, &[weak]), [""; 0]);
+    assert!(
+        !dir.path().join("bellwether.db").exists(),
+        "nothing was changed"
+    );
 }
