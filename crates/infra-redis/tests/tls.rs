@@ -249,8 +249,10 @@ async fn cancelling_is_heard_at_once_by_who_may_subscribe_and_with_a_renewal_by_
             })
             .await;
         }
-        let job = queue.add("job", &json!(1), &JobOptions::default());
-        let job = job.await.unwrap();
+        let job = queue
+            .add("job", &json!(1), &JobOptions::default())
+            .await
+            .unwrap();
         next(&mut told).await;
         let asked = queue.cancel(&job, None).await.unwrap();
         assert_eq!(asked, Cancellation::Asked);

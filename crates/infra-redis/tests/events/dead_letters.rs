@@ -56,7 +56,7 @@ pub(crate) async fn send_all(installation: &Installation, store: &Arc<dyn Store>
     assert_eq!((report.sent, report.refused), (ids, vec![]));
 }
 
-fn reconciler(installation: &Installation, store: &Arc<dyn Store>) -> Reconciler {
+pub(crate) fn reconciler(installation: &Installation, store: &Arc<dyn Store>) -> Reconciler {
     let (connection, prefix) = (&installation.connection, &installation.prefix);
     let letters = letters_in(store);
     Reconciler::new(connection, prefix, QueueName::Analytics, letters, RETENTION).unwrap()

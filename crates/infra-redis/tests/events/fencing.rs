@@ -22,7 +22,7 @@ use testkit::proxy::Proxy;
 use testkit::valkey::shared_url;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::dead_letters::{all, send_all};
+use crate::dead_letters::{all, reconciler, send_all};
 use crate::installation::{Installation, id_of, processor, quick, sound};
 
 /// Counts an event, and then waits for leave to be done with it. It knows no token: what stops it is
@@ -206,4 +206,19 @@ async fn a_job_that_is_cancelled_while_it_waits_has_a_letter_at_once_and_none_if
     })
     .await;
     worker.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_job_that_was_cancelled_in_its_queue_alone_is_found_among_the_failed_ones() {
+    let installation = Installation::new().await;
+    let (_, store) = sound();
+    let event = any_event();
+    installation.publish(std::slice::from_ref(&event)).await;
+    let queue = installation.queue(QueueName::Analytics);
+    queue.cancel(&id_of(&event), Some("by Ada")).await.unwrap();
+    assert_eq!(reconciler(&installation, &store).look().await, Ok(1));
+    let failure = all(&store).await.remove(0).failure;
+    assert_eq!(failure.class, FailureClass::Cancelled);
+    assert_eq!(failure.reason, "cancelled: by Ada");
+    assert_eq!(failure.event, Some(event.id));
 }

@@ -168,6 +168,26 @@ async fn the_job_of_a_killed_worker_of_version_5_is_taken_over_here() {
     theirs_is_killed(Make::Node5).await;
 }
 
+#[tokio::test]
+async fn a_job_that_is_cancelled_when_its_worker_was_killed_is_failed_by_version_6_unworked() {
+    let make = Make::Node6;
+    if !make.is_installed() {
+        return;
+    }
+    let test = TestQueue::new().await;
+    let id = test.add(json!(1)).await;
+    let mut ours = our_process(&test).await;
+    until_active(&test).await;
+    ours.kill().await.unwrap();
+    test.queue.cancel(&id, Some("by Ada")).await.unwrap();
+    let mut other = Member::join(make, &test).await;
+    other.work(&json!(0), options()).await;
+    let job = test.finished(&id).await;
+    assert_eq!(job.failed_reason.as_deref(), Some("cancelled: by Ada"));
+    assert_eq!(job.deferred_failure, None);
+    assert_eq!(other.stop().await, Vec::<String>::new());
+}
+
 /// The last check for stalled jobs: what was noted, and how long it keeps others from checking.
 async fn last_check(test: &TestQueue) -> (Reply, u64) {
     // In this order, so that a time that has just run out is not taken for the next one's.

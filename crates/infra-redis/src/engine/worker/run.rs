@@ -19,6 +19,7 @@ use super::settlement::{Expects, Round, Settlement};
 use super::slots::{Ended, Slots};
 use super::waker::{Wake, Waker};
 use super::{JobOutcome, StopReport, WorkerSettings};
+use crate::engine::cancel::is_cancelled;
 use crate::engine::connection::Connection;
 use crate::engine::error::ScriptError;
 use crate::engine::keys::QueueKeys;
@@ -375,6 +376,12 @@ impl<P: Processor> Runner<P> {
                 queue.name = queue,
                 job.id = %id,
                 "An attempt at job {id} failed and will be made again: {reason}"
+            ),
+            // Nobody has to look into what somebody wanted.
+            JobOutcome::Failed if is_cancelled(reason) => info!(
+                queue.name = queue,
+                job.id = %id,
+                "Job {id} failed for good: {reason}"
             ),
             JobOutcome::Failed => error!(
                 queue.name = queue,
