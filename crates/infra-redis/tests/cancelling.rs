@@ -4,7 +4,6 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use infra_redis::engine::{
@@ -290,5 +289,5 @@ async fn a_lock_is_given_up_when_it_runs_out_however_long_its_renewal_takes() {
     let job = direct.finished(&id).await;
     assert_eq!(job.return_value.as_deref(), Some("1"));
     other.stop(Duration::from_secs(5)).await;
-    drop(Arc::new(worker));
+    drop(worker);
 }

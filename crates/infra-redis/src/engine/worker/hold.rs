@@ -130,9 +130,9 @@ mod tests {
         let hold = Hold::new(Instant::now(), LOCK);
         tokio::time::advance(LOCK / 2).await;
         hold.renewed(Instant::now(), LOCK);
-        tokio::time::advance(LOCK - Duration::from_millis(1)).await;
+        tokio::time::advance(LOCK / 2).await;
         assert!(hold.stands());
-        tokio::time::advance(Duration::from_millis(1)).await;
+        tokio::time::advance(LOCK / 2).await;
         assert!(!hold.stands());
         assert_eq!(hold.interruption(), None);
     }
