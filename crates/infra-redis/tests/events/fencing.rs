@@ -12,7 +12,10 @@ use domain::analytics::AnalyticsReader;
 use domain::curators::CuratorId;
 use domain::event::dead_letter::{FailureClass, LetterState};
 use domain::{Clock, EventEnvelope, EventKind, Store, UnitOfWork, UnixMillis};
-use infra_redis::engine::{ConnectionSettings, Worker};
+use infra_redis::consumer::EventProcessor;
+use infra_redis::engine::{
+    Claimed, ConnectionSettings, JobContext, JobError, Processor, Reply, Worker,
+};
 use infra_redis::jobs::QueueJobs;
 use testkit::builders::any_event;
 use testkit::clock::FixedClock;
@@ -20,7 +23,7 @@ use testkit::memory::MemoryStore;
 use testkit::program::eventually;
 use testkit::proxy::Proxy;
 use testkit::valkey::shared_url;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
 use crate::dead_letters::{all, reconciler, send_all};
 use crate::installation::{Installation, id_of, processor, quick, sound};
@@ -221,4 +224,107 @@ async fn a_job_that_was_cancelled_in_its_queue_alone_is_found_among_the_failed_o
     assert_eq!(failure.class, FailureClass::Cancelled);
     assert_eq!(failure.reason, "cancelled: by Ada");
     assert_eq!(failure.event, Some(event.id));
+}
+
+/// Counts an event, and then holds its thread until it is let go: nothing can drop it meanwhile.
+struct Blocking {
+    began: Notify,
+    leave: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+#[async_trait]
+impl EventHandler for Blocking {
+    fn name(&self) -> &'static str {
+        "analytics.count"
+    }
+
+    fn reacts_to(&self, _kind: EventKind) -> bool {
+        true
+    }
+
+    fn bears_repetition(&self) -> bool {
+        false
+    }
+
+    async fn handle(
+        &self,
+        envelope: &EventEnvelope,
+        _after: Option<CuratorId>,
+        work: &mut dyn UnitOfWork,
+        _now: UnixMillis,
+    ) -> Result<Progress, HandlerError> {
+        let (kind, at) = (envelope.kind(), envelope.occurred_at);
+        work.analytics().count(kind, at).await?;
+        self.began.notify_one();
+        self.leave.lock().unwrap().recv().unwrap();
+        Ok(Progress::Done)
+    }
+}
+
+/// Tells of the end of each attempt.
+struct Telling {
+    processor: EventProcessor,
+    ended: mpsc::UnboundedSender<Result<(), String>>,
+}
+
+impl Processor for Telling {
+    type Data = <EventProcessor as Processor>::Data;
+    type Output = ();
+
+    async fn process(
+        &self,
+        job: Claimed<Self::Data>,
+        context: &JobContext,
+    ) -> Result<(), JobError> {
+        let result = self.processor.process(job, context).await;
+        let told = match &result {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        };
+        let _ = self.ended.send(told);
+        result
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_can_not_be_told_anything_does_not_commit_once_its_lock_has_run_out() {
+    let url = shared_url().await;
+    let proxy = Proxy::start(url.strip_prefix("redis://").unwrap());
+    let proxy = proxy.await.unwrap();
+    let installation = Installation::at(&url, &[]).await;
+    let (memory, store) = sound();
+    let (leave, left) = std::sync::mpsc::channel();
+    let handler = Arc::new(Blocking {
+        began: Notify::new(),
+        leave: std::sync::Mutex::new(left),
+    });
+    let (ended, mut attempts) = mpsc::unbounded_channel();
+    let processor = Telling {
+        processor: processor(QueueName::Analytics, &store, &store, vec![handler.clone()]),
+        ended,
+    };
+    let settings = ConnectionSettings::parse(&proxy.url()).unwrap();
+    let id = installation.id(QueueName::Analytics);
+    let frozen = Worker::start(&settings, id, processor, quick());
+    let _frozen = frozen.await.unwrap();
+    let event = any_event();
+    installation.publish(std::slice::from_ref(&event)).await;
+    handler.began.notified().await;
+    proxy.freeze();
+    let lock = format!("{}:lock", id_of(&event));
+    eventually("the lock to run out", || async {
+        (installation.on("EXISTS", &lock, &[]).await == Reply::Int(0)).then_some(())
+    })
+    .await;
+    leave.send(()).unwrap();
+    let reason = "the job was taken from this worker".to_owned();
+    assert_eq!(attempts.recv().await, Some(Err(reason)));
+    assert_eq!(counted(&memory).await, 0);
+
+    let sound = installation.count_into(&store).await;
+    installation
+        .finished(QueueName::Analytics, &id_of(&event))
+        .await;
+    assert_eq!(counted(&memory).await, 1);
+    sound.stop(Duration::from_secs(5)).await;
 }
