@@ -13,7 +13,7 @@ use domain::curators::{
 };
 use domain::event::Origin;
 use domain::store::BoxError;
-use domain::{Clock, DomainEvent, EventEnvelope, StoreError, UnitOfWork};
+use domain::{Clock, DomainEvent, EventEnvelope, StoreError, UnitOfWork, UnixMillis};
 use subtle::ConstantTimeEq;
 use tracing::warn;
 
@@ -114,7 +114,7 @@ impl Curators {
                 StoreError::Conflict(_) => CuratorError::HandleTaken,
                 other => other.into(),
             })?;
-        self.record(work, event, origin).await?;
+        record(work, event, origin, self.clock.now()).await?;
         Ok(curator)
     }
 
@@ -245,13 +245,14 @@ impl Curators {
         followee: CuratorId,
         origin: Origin,
     ) -> Result<(), CuratorError> {
-        let (follow, event) = Follow::start(follower, followee, self.clock.now())?;
+        let now = self.clock.now();
+        let (follow, event) = Follow::start(follower, followee, now)?;
         let mut work = self.store.begin().await?;
         if !work.curators().exists(followee).await? {
             return Err(CuratorError::UnknownCurator);
         }
         if work.curators().follow(&follow).await? {
-            self.record(work, event, origin).await?;
+            record(work, event, origin, now).await?;
         }
         Ok(())
     }
@@ -265,8 +266,8 @@ impl Curators {
     ) -> Result<(), CuratorError> {
         let mut work = self.store.begin().await?;
         if work.curators().unfollow(follower, followee).await? {
-            self.record(work, Follow::end(follower, followee), origin)
-                .await?;
+            let event = Follow::end(follower, followee);
+            record(work, event, origin, self.clock.now()).await?;
         }
         Ok(())
     }
@@ -275,15 +276,15 @@ impl Curators {
     pub async fn followees(&self, follower: CuratorId) -> Result<Vec<Curator>, StoreError> {
         self.store.curators().followees(follower).await
     }
+}
 
-    async fn record(
-        &self,
-        mut work: Box<dyn UnitOfWork>,
-        event: DomainEvent,
-        origin: Origin,
-    ) -> Result<(), StoreError> {
-        let envelope = EventEnvelope::new(event, origin, self.clock.now());
-        work.outbox().record(&[envelope]).await?;
-        work.commit().await
-    }
+async fn record(
+    mut work: Box<dyn UnitOfWork>,
+    event: DomainEvent,
+    origin: Origin,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
+    let envelope = EventEnvelope::new(event, origin, now);
+    work.outbox().record(&[envelope]).await?;
+    work.commit().await
 }
