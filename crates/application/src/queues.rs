@@ -51,10 +51,10 @@ impl fmt::Display for QueueName {
 pub fn route(kind: EventKind) -> &'static [QueueName] {
     use QueueName::{Analytics, Events, Feeds, Notifications};
     match kind {
-        EventKind::CardAddedToLibrary | EventKind::CuratorFollowed => {
-            &[Notifications, Feeds, Analytics]
-        }
-        EventKind::CardRemovedFromLibrary | EventKind::CuratorUnfollowed => &[Feeds, Analytics],
+        EventKind::CardAddedToLibrary
+        | EventKind::CardRemovedFromLibrary
+        | EventKind::CuratorFollowed
+        | EventKind::CuratorUnfollowed => &[Notifications, Feeds, Analytics],
         EventKind::CuratorRegistered => &[Events],
     }
 }

@@ -15,7 +15,7 @@ use domain::curators::{
 };
 use domain::event::dead_letter::{FailedForGood, FailedWork, FailureClass};
 use domain::event::{CorrelationId, Origin};
-use domain::notifications::{Notification, NotificationId, NotificationKind};
+use domain::notifications::{Entry, EntryId, GroupKey, NotificationKind};
 use domain::{DomainEvent, EventEnvelope, EventId, UnixMillis};
 use uuid::Uuid;
 
@@ -142,12 +142,13 @@ pub fn event_about(curator: CuratorId) -> EventEnvelope {
     envelope(Follow::end(CuratorId::generate(NOW), curator))
 }
 
-/// A notification that somebody has a new follower.
-pub fn notification(recipient: &Curator, actor: &Curator) -> Notification {
-    Notification {
-        id: NotificationId::generate(NOW),
+/// What tells somebody that they have a new follower.
+pub fn entry(recipient: &Curator, actor: &Curator) -> Entry {
+    Entry {
+        id: EntryId::generate(NOW),
         recipient: recipient.id,
         kind: NotificationKind::NewFollower,
+        key: GroupKey::whole_kind(),
         actor: actor.id,
         card: None,
         event: EventId::generate(NOW),

@@ -19,6 +19,7 @@ pub mod cards;
 pub mod curators;
 pub mod dead_letters;
 pub mod feeds;
+pub mod grouping;
 pub mod inbox;
 pub mod notifications;
 pub mod outbox;
@@ -167,6 +168,22 @@ macro_rules! store_contract {
             ]
         );
         $crate::contract!(
+            grouping,
+            $fresh,
+            [
+                gathers_a_burst_in_one_notification,
+                tells_recipients_kinds_and_matters_apart,
+                opens_another_when_the_window_has_passed,
+                puts_what_comes_late_where_it_belongs,
+                adds_nothing_to_what_was_read,
+                opens_one_when_two_are_added_at_once,
+                takes_back_what_nobody_has_read_about_a_card,
+                takes_back_follows_that_have_ended,
+                keeps_a_follow_from_ending_while_it_is_told,
+                keeps_a_card_from_being_removed_while_it_is_told,
+            ]
+        );
+        $crate::contract!(
             inbox,
             $fresh,
             [
@@ -186,8 +203,10 @@ macro_rules! store_contract {
                 outlives_the_card_it_is_about,
                 marks_what_is_the_recipients_own,
                 marks_a_notification_once,
+                marks_a_notification_by_any_of_its_entries,
                 marks_everything_up_to_a_moment,
                 pages_through_notifications_without_gaps,
+                pages_through_entries_without_gaps,
             ]
         );
         $crate::contract!(

@@ -26,13 +26,14 @@ use domain::curators::{
 };
 use domain::event::dead_letter::{DeadLetter, DeadLetterReader, FailedWork};
 use domain::feeds::FeedReader;
-use domain::notifications::{Notification, NotificationReader};
+use domain::notifications::NotificationReader;
 use domain::{
     EventEnvelope, EventId, EventKind, PageRequest, Position, Store, StoreError, UnitOfWork,
     UnixMillis,
 };
 use tokio::sync::{Mutex, Notify};
 
+use self::notifications::Told;
 use self::outbox::Recorded;
 use self::unit_of_work::MemoryUnitOfWork;
 
@@ -55,8 +56,8 @@ struct State {
     cards: BTreeMap<CardId, Card>,
     /// (reader, card), and the card's author.
     feeds: BTreeMap<(CuratorId, CardId), CuratorId>,
-    /// (event, recipient), and when it was read.
-    notifications: BTreeMap<(EventId, CuratorId), (Notification, Option<UnixMillis>)>,
+    /// By event and recipient.
+    notifications: BTreeMap<(EventId, CuratorId), Told>,
     /// (day, name of the kind), and how often.
     counts: BTreeMap<(String, &'static str), (EventKind, u64)>,
     outbox: Vec<Recorded>,

@@ -53,6 +53,8 @@ problem_kinds! {
     UnknownCurator = NOT_FOUND "unknown-curator" "There is no such curator";
     /// There is no such card, or none that the caller may change.
     UnknownCard = NOT_FOUND "unknown-card" "There is no such card";
+    /// The caller has no such notification.
+    UnknownNotification = NOT_FOUND "unknown-notification" "There is no such notification";
     /// The caller has no such token.
     UnknownToken = NOT_FOUND "unknown-token" "There is no such token";
     /// There is no such queue, or none at all in this process.

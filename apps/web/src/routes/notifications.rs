@@ -5,22 +5,23 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use domain::UnixMillis;
-use domain::notifications::{NotificationId, NotificationView};
+use domain::notifications::{EntryId, EntryView, NotificationId, NotificationView};
 use serde::{Deserialize, Serialize};
 
 use super::cards::CardBody;
 use super::curators::CuratorBody;
 use crate::App;
-use crate::extract::{Authenticated, Body};
+use crate::extract::{Authenticated, Body, Id};
 use crate::fields::Fields;
 use crate::page::Paging;
-use crate::problem::ApiError;
+use crate::problem::{ApiError, ProblemKind};
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/v1/notifications", get(list))
         .route("/v1/notifications/unread", get(unread))
         .route("/v1/notifications/read", post(mark_read))
+        .route("/v1/notifications/{id}/entries", get(entries))
 }
 
 #[derive(Debug, Serialize)]
@@ -28,10 +29,19 @@ pub(super) fn routes() -> Router<App> {
 struct NotificationBody {
     id: NotificationId,
     kind: &'static str,
+    /// Who caused the newest entry.
     actor: CuratorBody,
+    /// How many other people caused entries.
+    others: u64,
+    /// How many entries there are.
+    count: u64,
+    /// The newest entry's.
     #[serde(skip_serializing_if = "Option::is_none")]
     card: Option<CardBody>,
+    /// The newest entry's.
     occurred_at: UnixMillis,
+    /// The first entry's.
+    since: UnixMillis,
     #[serde(skip_serializing_if = "Option::is_none")]
     read_at: Option<UnixMillis>,
 }
@@ -41,10 +51,34 @@ impl From<NotificationView> for NotificationBody {
         Self {
             id: notification.id,
             kind: notification.kind.as_str(),
-            actor: notification.actor.into(),
-            card: notification.card.map(CardBody::from),
-            occurred_at: notification.occurred_at,
+            actor: notification.newest.actor.into(),
+            others: notification.others,
+            count: notification.count,
+            card: notification.newest.card.map(CardBody::from),
+            occurred_at: notification.newest.occurred_at,
+            since: notification.since,
             read_at: notification.read_at,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EntryBody {
+    id: EntryId,
+    actor: CuratorBody,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    card: Option<CardBody>,
+    occurred_at: UnixMillis,
+}
+
+impl From<EntryView> for EntryBody {
+    fn from(entry: EntryView) -> Self {
+        Self {
+            id: entry.id,
+            actor: entry.actor.into(),
+            card: entry.card.map(CardBody::from),
+            occurred_at: entry.occurred_at,
         }
     }
 }
@@ -74,6 +108,24 @@ async fn list(
 ) -> Result<Response, ApiError> {
     let page = app.notifications.list(curator, paging.request).await?;
     Ok(paging.answer(page, NotificationBody::from))
+}
+
+async fn entries(
+    State(app): State<App>,
+    Authenticated(curator): Authenticated,
+    Id(notification): Id<NotificationId>,
+    paging: Paging,
+) -> Result<Response, ApiError> {
+    let entries = app
+        .notifications
+        .entries(curator, notification, paging.request);
+    let page = entries.await?;
+    // A notification has an entry at least.
+    if page.rows.is_empty() && paging.request.after.is_none() {
+        let detail = "there is no such notification of yours";
+        return Err(ApiError::new(ProblemKind::UnknownNotification, detail));
+    }
+    Ok(paging.answer(page, EntryBody::from))
 }
 
 async fn unread(

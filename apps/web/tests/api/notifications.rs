@@ -36,6 +36,38 @@ async fn what_concerns_somebody_is_listed_newest_first() {
 }
 
 #[tokio::test]
+async fn a_burst_is_one_notification_with_all_of_its_entries() {
+    let api = Api::new();
+    let (ada, bob, cyd) = (
+        api.curator("ada").await,
+        api.curator("bob").await,
+        api.curator("cyd").await,
+    );
+    for (second, follower) in [(1, &ada), (2, &cyd)] {
+        api.clock.set(at(second));
+        api.follow(follower, &bob).await;
+    }
+    api.handle_events().await;
+    let listed = api.get(&bob, "/v1/notifications").await;
+    redacted(|| assert_snapshot!(listed));
+    let unread = api.get(&bob, "/v1/notifications/unread").await;
+    assert_eq!(unread.body, r#"{"unread":1}"#);
+
+    let path = format!(
+        "/v1/notifications/{}/entries",
+        listed.text_at("/items/0/id")
+    );
+    let entries = api.get(&bob, &path).await;
+    redacted(|| assert_snapshot!(entries));
+    let page = api.get(&bob, &format!("{path}?limit=1")).await;
+    let next = page.text_at("/next");
+    let last = api.get(&bob, &format!("{path}?cursor={next}")).await;
+    assert_eq!(last.json()["items"][0], entries.json()["items"][1]);
+    let hers = api.get(&ada, &path).await;
+    assert_eq!(hers.code(), "unknown-notification");
+}
+
+#[tokio::test]
 async fn some_are_marked_read_by_their_ids() {
     let api = Api::new();
     let bob = bob_is_told_twice(&api).await;

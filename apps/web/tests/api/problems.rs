@@ -162,6 +162,7 @@ async fn everything_but_registering_and_signing_in_needs_a_token() {
         (Method::GET, "/v1/notifications".to_owned()),
         (Method::GET, "/v1/notifications/unread".to_owned()),
         (Method::POST, "/v1/notifications/read".to_owned()),
+        (Method::GET, format!("/v1/notifications/{id}/entries")),
         (Method::GET, "/v1/analytics/totals".to_owned()),
     ];
     for (method, path) in routes {

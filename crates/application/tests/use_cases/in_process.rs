@@ -117,8 +117,9 @@ async fn while_one_handler_can_be_mended_the_event_comes_again() {
 async fn one_refused_event_keeps_no_other_from_being_published() {
     let app = App::new();
     let events = [any_event(), any_event(), any_event()];
-    // Feeds and analytics act on each of them.
-    app.store.next_begins([None, None, Some(unavailable())]);
+    // Notifications, feeds and analytics act on each of them: the second one fails in feeds.
+    app.store
+        .next_begins([None, None, None, None, Some(unavailable())]);
     let refused = refusals(publisher(&app).publish(&events).await);
     let ids: Vec<_> = refused.iter().map(|refusal| refusal.event).collect();
     assert_eq!(ids, [events[1].id]);

@@ -144,9 +144,9 @@ async fn waiting_for_an_earlier_event_brings_none_nearer_to_being_parked() {
         let store = FaultyStore::new(stage.store.clone());
         let ada = nobody();
         let events = [event_about(ada), event_about(ada), event_about(ada)];
-        // Each try of the first event fails in the handler of the feeds; the analytics, which come
-        // after it, count it the first time and pass it over after that.
-        let fault = || [Some(unavailable()), None];
+        // Each try of the first event fails in the handler of the notifications; feeds and analytics,
+        // which come after it, act the first time and pass it over after that.
+        let fault = || [Some(unavailable()), None, None];
         store.next_begins(fault().into_iter().chain(fault()));
         if !was_mended {
             store.next_begins(fault());

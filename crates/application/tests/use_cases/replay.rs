@@ -149,4 +149,48 @@ fn a_change_is_a_sentence() {
         change(Effect::NotificationsAdded, "new-follower", 1),
         "would tell 1 curator: new-follower"
     );
+    assert_eq!(
+        change(Effect::NotificationsRemoved, "card 7", 2),
+        "would no longer tell 2 curators: card 7"
+    );
+}
+
+#[tokio::test]
+async fn a_shadow_tells_what_would_be_taken_back() {
+    let app = App::new();
+    let bob = saved_twice(&app).await;
+    app.settle().await;
+    let [ada] = app
+        .curators
+        .followees(bob.id)
+        .await
+        .unwrap()
+        .try_into()
+        .unwrap();
+    let card = app.cards_of(&ada).await.remove(0);
+    app.remove(&card).await;
+    let removal = app.last_envelope();
+    let published = app.store.memory.mark_published(&[removal.id], NOW).await;
+    published.unwrap();
+    let removed = ArchiveFilter {
+        kind: Some(EventKind::CardRemovedFromLibrary),
+        ..SAVED
+    };
+    let shadow = replay(&app, "notifications.in-app").shadow(&removed).await;
+    let changes = shadow.unwrap().changes;
+    let effects: Vec<_> = changes
+        .iter()
+        .flat_map(|(_, changes)| changes)
+        .map(|change| (change.effect, change.rows))
+        .collect();
+    assert_eq!(effects, [(Effect::NotificationsRemoved, 1)]);
+    let [view] = app
+        .notifications
+        .list(bob.id, domain::PageRequest::default())
+        .await
+        .unwrap()
+        .rows
+        .try_into()
+        .unwrap();
+    assert_eq!(view.count, 2, "nothing was changed");
 }

@@ -18,6 +18,9 @@ pub trait CardRepository: Send {
     async fn owned(&mut self, curator: CuratorId, card: CardId)
     -> Result<Option<Card>, StoreError>;
 
+    /// Whether there is such a card. If so, it MUST stay until the unit of work ends.
+    async fn exists(&mut self, card: CardId) -> Result<bool, StoreError>;
+
     /// Removes a card; `false` if there is none.
     async fn remove(&mut self, card: CardId) -> Result<bool, StoreError>;
 

@@ -54,6 +54,13 @@ pub trait CuratorRepository: Send {
         followee: CuratorId,
     ) -> Result<bool, StoreError>;
 
+    /// The follow, if there is one. It MUST stay until the unit of work ends.
+    async fn following(
+        &mut self,
+        follower: CuratorId,
+        followee: CuratorId,
+    ) -> Result<Option<Follow>, StoreError>;
+
     /// A chunk of those who follow this curator, in the order of their ids.
     async fn followers(
         &mut self,

@@ -1,8 +1,8 @@
-//! Who is told what: pure functions from an event and the facts about it to notifications.
+//! Who is told what: pure functions from an event and the facts about it to entries of notifications.
 
 use std::collections::BTreeMap;
 
-use super::{Notification, NotificationId, NotificationKind};
+use super::{Entry, EntryId, GroupKey, NotificationKind};
 use crate::cards::CardId;
 use crate::curators::CuratorId;
 use crate::event::{DomainEvent, EventEnvelope};
@@ -11,19 +11,20 @@ use crate::time::UnixMillis;
 /// What must be known about an event's surroundings to decide.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Facts {
+    /// Whether it was undone before anybody was told: the card was removed, the follow has ended.
+    pub is_undone: bool,
     /// Who follows the curator that acted.
     pub followers: Vec<CuratorId>,
     /// Who has a card with the same URL.
     pub savers_of_url: Vec<CuratorId>,
 }
 
-/// The notifications an event asks for: at most one a recipient, the most specific one, and none
-/// to whoever acted.
-pub fn notifications(
-    envelope: &EventEnvelope,
-    facts: &Facts,
-    now: UnixMillis,
-) -> Vec<Notification> {
+/// What an event adds to notifications: at most one entry a recipient, the most specific one, and
+/// none for whoever acted. What was undone concerns nobody.
+pub fn entries(envelope: &EventEnvelope, facts: &Facts, now: UnixMillis) -> Vec<Entry> {
+    if facts.is_undone {
+        return Vec::new();
+    }
     let (actor, card, wanted) = match &envelope.event {
         DomainEvent::CuratorFollowed(followed) => (
             followed.follower_id,
@@ -78,11 +79,12 @@ fn about(
     actor: CuratorId,
     card: Option<CardId>,
     now: UnixMillis,
-) -> Notification {
-    Notification {
-        id: NotificationId::generate(now),
+) -> Entry {
+    Entry {
+        id: EntryId::generate(now),
         recipient,
         kind,
+        key: GroupKey::of(kind, &envelope.event),
         actor,
         card,
         event: envelope.id,
@@ -122,9 +124,9 @@ mod tests {
     }
 
     fn told(envelope: &EventEnvelope, facts: &Facts) -> Vec<(CuratorId, NotificationKind)> {
-        notifications(envelope, facts, NOW)
+        entries(envelope, facts, NOW)
             .into_iter()
-            .map(|notification| (notification.recipient, notification.kind))
+            .map(|entry| (entry.recipient, entry.kind))
             .collect()
     }
 
@@ -144,6 +146,7 @@ mod tests {
         let facts = Facts {
             followers: vec![bob, cyd],
             savers_of_url: vec![bob, ada],
+            ..Facts::default()
         };
         let mut told = told(&url_saved_by(ada), &facts);
         told.sort_by_key(|(_, kind)| *kind);
@@ -162,7 +165,44 @@ mod tests {
         let facts = Facts {
             followers: vec![ada],
             savers_of_url: vec![ada],
+            ..Facts::default()
         };
         assert!(told(&url_saved_by(ada), &facts).is_empty());
+    }
+
+    #[test]
+    fn nobody_is_told_of_what_was_undone() {
+        let (ada, bob) = (curator(), curator());
+        let facts = Facts {
+            is_undone: true,
+            followers: vec![bob],
+            savers_of_url: vec![bob],
+        };
+        assert!(told(&url_saved_by(ada), &facts).is_empty());
+        let followed = envelope(Follow::start(ada, bob, NOW).unwrap().1);
+        assert!(told(&followed, &facts).is_empty());
+    }
+
+    #[test]
+    fn the_same_page_is_a_matter_of_its_own_and_what_is_followed_is_one() {
+        let (ada, bob, cyd) = (curator(), curator(), curator());
+        let facts = Facts {
+            followers: vec![cyd],
+            savers_of_url: vec![bob],
+            ..Facts::default()
+        };
+        let mut keys: Vec<_> = entries(&url_saved_by(ada), &facts, NOW)
+            .into_iter()
+            .map(|entry| (entry.kind, entry.key.as_str().to_owned()))
+            .collect();
+        keys.sort();
+        let same_url = "https://example.org/".to_owned();
+        assert_eq!(
+            keys,
+            [
+                (NotificationKind::SameUrlSaved, same_url),
+                (NotificationKind::FolloweeSaved, String::new())
+            ]
+        );
     }
 }

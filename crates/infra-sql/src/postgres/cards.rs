@@ -59,6 +59,15 @@ impl CardRepository for PostgresUnitOfWork {
         .transpose()
     }
 
+    async fn exists(&mut self, card: CardId) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT 1 FROM cards WHERE id = $1 FOR KEY SHARE")
+            .bind(card.as_uuid())
+            .fetch_optional(self.connection())
+            .await
+            .map_err(unavailable)?;
+        Ok(row.is_some())
+    }
+
     async fn remove(&mut self, card: CardId) -> Result<bool, StoreError> {
         let done = sqlx::query("DELETE FROM cards WHERE id = $1")
             .bind(card.as_uuid())

@@ -57,6 +57,14 @@ impl CardRepository for SqliteUnitOfWork {
         .transpose()
     }
 
+    async fn exists(&mut self, card: CardId) -> Result<bool, StoreError> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM cards WHERE id = ?1)")
+            .bind(card.as_uuid())
+            .fetch_one(self.connection())
+            .await
+            .map_err(unavailable)
+    }
+
     async fn remove(&mut self, card: CardId) -> Result<bool, StoreError> {
         let done = sqlx::query("DELETE FROM cards WHERE id = ?1")
             .bind(card.as_uuid())

@@ -1,11 +1,11 @@
 //! Curators, their tokens, and who follows whom.
 
 use async_trait::async_trait;
-use domain::StoreError;
 use domain::curators::{
     ApiToken, Credentials, Curator, CuratorId, CuratorReader, CuratorRepository, Follow,
     FollowerChunk, Handle, PasswordHash, TokenHash, TokenId,
 };
+use domain::{StoreError, UnixMillis};
 use uuid::Uuid;
 
 use super::SqliteStore;
@@ -120,6 +120,27 @@ impl CuratorRepository for SqliteUnitOfWork {
             .await
             .map_err(unavailable)?;
         Ok(done.rows_affected() == 1)
+    }
+
+    async fn following(
+        &mut self,
+        follower: CuratorId,
+        followee: CuratorId,
+    ) -> Result<Option<Follow>, StoreError> {
+        let since: Option<i64> = sqlx::query_scalar(
+            "SELECT since FROM follows
+             WHERE followee_id = ?1 AND follower_id = ?2",
+        )
+        .bind(followee.as_uuid())
+        .bind(follower.as_uuid())
+        .fetch_optional(self.connection())
+        .await
+        .map_err(unreadable("follow"))?;
+        Ok(since.map(|since| Follow {
+            follower,
+            followee,
+            since: UnixMillis::new(since),
+        }))
     }
 
     async fn followers(

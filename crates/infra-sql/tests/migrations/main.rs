@@ -8,6 +8,8 @@
 
 use std::path::{Path, PathBuf};
 
+use domain::curators::Handle;
+use domain::{PageRequest, Store};
 use infra_sql::{DatabaseUrl, PostgresStore, SqliteStore};
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
@@ -68,6 +70,25 @@ fn statements(database: &str, version_of_release: i64, run: u8) -> String {
     text.replace('@', &run.to_string())
 }
 
+/// What the release before tells somebody is a notification of its own.
+async fn they_are_told(store: &dyn Store) {
+    for run in ["1", "2"] {
+        let handle = Handle::parse(&format!("bob{run}")).unwrap();
+        let bob = store.curators().by_handle(&handle).await.unwrap().unwrap();
+        let page = store.notifications().of(bob.id, PageRequest::default());
+        let [view] = page.await.unwrap().rows.try_into().unwrap();
+        assert_eq!((view.count, view.others, view.read_at), (1, 0, None));
+        let mut unit = store.begin().await.unwrap();
+        let notifications = unit.notifications();
+        let marked = notifications
+            .mark_read(bob.id, &[view.id], view.since)
+            .await;
+        assert_eq!(marked.unwrap(), 1);
+        unit.commit().await.unwrap();
+        assert_eq!(store.notifications().unread(bob.id).await.unwrap(), 0);
+    }
+}
+
 #[tokio::test]
 async fn the_release_before_can_still_write_to_sqlite_after_the_newest_migration() {
     let directory = tempfile::tempdir().unwrap();
@@ -92,6 +113,7 @@ async fn the_release_before_can_still_write_to_sqlite_after_the_newest_migration
         .await
         .unwrap();
     assert_eq!(cards, 2);
+    they_are_told(&store).await;
 }
 
 #[tokio::test]
@@ -119,6 +141,7 @@ async fn the_release_before_can_still_write_to_postgres_after_the_newest_migrati
         .await
         .unwrap();
     assert_eq!(cards, 2);
+    they_are_told(&store).await;
 }
 
 #[test]

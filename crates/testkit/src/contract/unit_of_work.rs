@@ -2,12 +2,12 @@
 
 use domain::cards::{Card, CardId};
 use domain::curators::{ApiToken, Curator};
-use domain::notifications::Notification;
+use domain::notifications::{Entry, Grouping};
 use domain::{EventEnvelope, EventKind, PageRequest, Position, StoreError, UnitOfWork};
 
 use super::{Adapter, commit, followers, pending, register, soon};
 use crate::builders::{
-    NOW, any_event, at, card_with_url, curator, follow, link, notification, password_hash, token_of,
+    NOW, any_event, at, card_with_url, curator, entry, follow, link, password_hash, token_of,
 };
 
 /// Something of everything that can be stored.
@@ -16,7 +16,7 @@ struct Everything {
     reader: Curator,
     token: ApiToken,
     card: Card,
-    notification: Notification,
+    told: Entry,
     event: EventEnvelope,
 }
 
@@ -26,7 +26,7 @@ impl Everything {
         Self {
             token: token_of(&author),
             card: card_with_url(&author, "https://example.org/"),
-            notification: notification(&author, &reader),
+            told: entry(&author, &reader),
             event: any_event(),
             author,
             reader,
@@ -45,7 +45,7 @@ impl Everything {
             .fan_out(&(&self.card).into(), followers(None, 10))
             .await?;
         unit.notifications()
-            .add(std::slice::from_ref(&self.notification))
+            .add(std::slice::from_ref(&self.told), Grouping::default())
             .await?;
         unit.analytics()
             .count(EventKind::CardAddedToLibrary, NOW)

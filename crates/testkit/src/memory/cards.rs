@@ -62,6 +62,10 @@ impl CardRepository for MemoryUnitOfWork {
         Ok(card.cloned())
     }
 
+    async fn exists(&mut self, card: CardId) -> Result<bool, StoreError> {
+        Ok(self.state.cards.contains_key(&card))
+    }
+
     async fn remove(&mut self, card: CardId) -> Result<bool, StoreError> {
         Ok(self.state.cards.remove(&card).is_some())
     }

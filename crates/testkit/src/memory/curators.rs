@@ -85,6 +85,19 @@ impl CuratorRepository for MemoryUnitOfWork {
         Ok(self.state.follows.remove(&(follower, followee)).is_some())
     }
 
+    async fn following(
+        &mut self,
+        follower: CuratorId,
+        followee: CuratorId,
+    ) -> Result<Option<Follow>, StoreError> {
+        let since = self.state.follows.get(&(follower, followee));
+        Ok(since.map(|since| Follow {
+            follower,
+            followee,
+            since: *since,
+        }))
+    }
+
     async fn followers(
         &mut self,
         followee: CuratorId,

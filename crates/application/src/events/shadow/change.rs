@@ -22,6 +22,8 @@ pub enum Effect {
     FeedEntriesRemoved,
     /// Curators would be told something.
     NotificationsAdded,
+    /// What curators were told, and have not read, would be taken back.
+    NotificationsRemoved,
     /// Notifications would be marked read.
     NotificationsRead,
     /// An event would be counted.
@@ -37,6 +39,7 @@ impl Effect {
             Self::FeedEntriesAdded => "feed-entries-added",
             Self::FeedEntriesRemoved => "feed-entries-removed",
             Self::NotificationsAdded => "notifications-added",
+            Self::NotificationsRemoved => "notifications-removed",
             Self::NotificationsRead => "notifications-read",
             Self::EventsCounted => "events-counted",
             Self::EventsRaised => "events-raised",
@@ -54,6 +57,9 @@ impl fmt::Display for Change {
                 write!(f, "would take {about} out of home feeds ({rows})")
             }
             Effect::NotificationsAdded => write!(f, "would tell {rows} curator{s}: {about}"),
+            Effect::NotificationsRemoved => {
+                write!(f, "would no longer tell {rows} curator{s}: {about}")
+            }
             Effect::NotificationsRead => {
                 write!(f, "would mark {rows} notification{s} of {about} read")
             }

@@ -9,7 +9,7 @@ use domain::event::dead_letter::DeadLetterRepository;
 use domain::event::inbox::Inbox;
 use domain::event::outbox::Outbox;
 use domain::feeds::{FanOut, FeedEntry, FeedRepository};
-use domain::notifications::{Notification, NotificationId, NotificationRepository};
+use domain::notifications::{Entry, Grouping, NotificationId, NotificationRepository};
 use domain::{EventEnvelope, EventKind, StoreError, UnitOfWork, UnixMillis};
 
 use super::{Effect, Shadow};
@@ -99,14 +99,14 @@ impl FeedRepository for Shadow {
 
 #[async_trait]
 impl NotificationRepository for Shadow {
-    async fn add(&mut self, notifications: &[Notification]) -> Result<u64, StoreError> {
+    async fn add(&mut self, entries: &[Entry], grouping: Grouping) -> Result<u64, StoreError> {
         let mut all = 0;
         // One at a time, so that each kind is counted by itself.
         let mut kinds: Vec<(&'static str, u64)> = Vec::new();
-        for notification in notifications {
-            let one = std::slice::from_ref(notification);
-            let added = self.work.notifications().add(one).await?;
-            let kind = notification.kind.as_str();
+        for entry in entries {
+            let one = std::slice::from_ref(entry);
+            let added = self.work.notifications().add(one, grouping).await?;
+            let kind = entry.kind.as_str();
             match kinds.iter_mut().find(|(known, _)| *known == kind) {
                 Some((_, rows)) => *rows += added,
                 None => kinds.push((kind, added)),
@@ -117,6 +117,28 @@ impl NotificationRepository for Shadow {
             self.note(Effect::NotificationsAdded, kind.to_owned(), rows);
         }
         Ok(all)
+    }
+
+    async fn retract_card(&mut self, card: CardId) -> Result<u64, StoreError> {
+        let removed = self.work.notifications().retract_card(card).await?;
+        self.note(
+            Effect::NotificationsRemoved,
+            format!("card {card}"),
+            removed,
+        );
+        Ok(removed)
+    }
+
+    async fn retract_follows(
+        &mut self,
+        follower: CuratorId,
+        followee: CuratorId,
+    ) -> Result<u64, StoreError> {
+        let work = self.work.notifications();
+        let removed = work.retract_follows(follower, followee).await?;
+        let about = format!("that curator {follower} follows curator {followee}");
+        self.note(Effect::NotificationsRemoved, about, removed);
+        Ok(removed)
     }
 
     async fn mark_read(
