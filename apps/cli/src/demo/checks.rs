@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::report::CardStory;
-use super::session::{FeedItem, Notification};
+use super::session::{FeedItem, Told};
 
 /// How many cards a problem names.
 const NAMED: usize = 3;
@@ -19,32 +19,28 @@ pub(super) fn feed(cards: &[CardStory], author: &str, items: &[FeedItem]) -> Opt
 
 /// What is wrong with the notifications of somebody who must be told of each of these cards once,
 /// because they follow `actor`, and of nothing else.
-pub(super) fn followee_saved(
-    cards: &[CardStory],
-    actor: &str,
-    notifications: &[Notification],
-) -> Option<String> {
-    let seen = notifications.iter().map(|notification| {
-        let is_hers = notification.kind == "followee-saved" && notification.actor.id == actor;
-        let card = notification.card.as_ref().filter(|_| is_hers)?;
+pub(super) fn followee_saved(cards: &[CardStory], actor: &str, told: &[Told]) -> Option<String> {
+    let seen = told.iter().map(|told| {
+        let is_hers = told.kind == "followee-saved" && told.entry.actor.id == actor;
+        let card = told.entry.card.as_ref().filter(|_| is_hers)?;
         Some(card.id.as_str())
     });
     each_once(cards, seen)
 }
 
-/// What is wrong with notifications among which one must be of this kind, by this actor, about this
-/// card or about none.
+/// What is wrong with what somebody was told, of which one thing must be of this kind, by this actor,
+/// about this card or about none.
 pub(super) fn told_once(
     kind: &str,
     actor: &str,
     card: Option<&str>,
-    notifications: &[Notification],
+    told: &[Told],
 ) -> Option<String> {
-    let is_it = |notification: &&Notification| {
-        let about = notification.card.as_ref().map(|card| card.id.as_str());
-        notification.kind == kind && notification.actor.id == actor && about == card
+    let is_it = |told: &&Told| {
+        let about = told.entry.card.as_ref().map(|card| card.id.as_str());
+        told.kind == kind && told.entry.actor.id == actor && about == card
     };
-    match notifications.iter().filter(is_it).count() {
+    match told.iter().filter(is_it).count() {
         1 => None,
         0 => Some("it is missing".to_owned()),
         times => Some(format!("it is there {times} times")),
@@ -104,7 +100,7 @@ mod tests {
 
     use super::*;
     use crate::demo::report::Took;
-    use crate::demo::session::Identified;
+    use crate::demo::session::{Entry, Identified};
 
     fn id(id: &str) -> Identified {
         Identified { id: id.to_owned() }
@@ -130,11 +126,13 @@ mod tests {
         items.iter().map(item).collect()
     }
 
-    fn notification(kind: &str, actor: &str, card: Option<&str>) -> Notification {
-        Notification {
+    fn notification(kind: &str, actor: &str, card: Option<&str>) -> Told {
+        Told {
             kind: kind.to_owned(),
-            actor: id(actor),
-            card: card.map(id),
+            entry: Entry {
+                actor: id(actor),
+                card: card.map(id),
+            },
         }
     }
 
@@ -178,7 +176,7 @@ mod tests {
     #[test]
     fn one_notification_is_found_among_others() {
         let about_card = notification("same-url-saved", "ada", Some("a"));
-        let problem = |told: &[Notification]| told_once("same-url-saved", "ada", Some("a"), told);
+        let problem = |told: &[Told]| told_once("same-url-saved", "ada", Some("a"), told);
         let other = notification("same-url-saved", "eve", Some("a"));
         assert_eq!(problem(&[other, about_card.clone()]), None);
         assert_eq!(problem(&[]).unwrap(), "it is missing");

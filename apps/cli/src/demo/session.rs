@@ -27,15 +27,31 @@ pub(crate) struct FeedItem {
     pub(crate) author: Identified,
 }
 
-/// A notification.
+/// A notification, which may tell of several things.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Notification {
+    /// The id.
+    pub(crate) id: String,
     /// Why.
     pub(crate) kind: String,
+}
+
+/// One thing that a notification tells of.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Entry {
     /// Who did it.
     pub(crate) actor: Identified,
     /// With which card.
     pub(crate) card: Option<Identified>,
+}
+
+/// One thing that somebody was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Why.
+    pub(crate) kind: String,
+    /// What.
+    pub(crate) entry: Entry,
 }
 
 /// How many events were counted.
@@ -133,12 +149,33 @@ impl Session {
         self.list("v1/feeds/home", enough).await
     }
 
-    /// The notifications, newest first, until `enough` is satisfied with those so far.
-    pub(crate) async fn notifications(
+    /// The notifications, newest first.
+    pub(crate) async fn notifications(&self) -> anyhow::Result<Vec<Notification>> {
+        self.list("v1/notifications", everything).await
+    }
+
+    /// What a notification tells of, newest first, until `enough` is satisfied with the entries so
+    /// far.
+    pub(crate) async fn entries(
         &self,
-        enough: impl FnMut(&[Notification]) -> bool,
-    ) -> anyhow::Result<Vec<Notification>> {
-        self.list("v1/notifications", enough).await
+        notification: &Notification,
+        enough: impl FnMut(&[Entry]) -> bool,
+    ) -> anyhow::Result<Vec<Entry>> {
+        let path = format!("v1/notifications/{}/entries", notification.id);
+        self.list(&path, enough).await
+    }
+
+    /// Everything that all notifications tell of.
+    pub(crate) async fn told(&self) -> anyhow::Result<Vec<Told>> {
+        let mut told = Vec::new();
+        for notification in self.notifications().await? {
+            let entries = self.entries(&notification, everything).await?;
+            told.extend(entries.into_iter().map(|entry| Told {
+                kind: notification.kind.clone(),
+                entry,
+            }));
+        }
+        Ok(told)
     }
 
     /// How many notifications are unread.

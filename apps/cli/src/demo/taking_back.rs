@@ -7,7 +7,7 @@ use anyhow::Context;
 use super::arrivals::until;
 use super::report::{CardStory, Check, Requests, Spread, Worker};
 use super::saving::{counted, request};
-use super::session::{FeedItem, everything};
+use super::session::{FeedItem, Session, Told, everything};
 use super::stage::Stage;
 
 /// What was taken back, and whether it went.
@@ -27,6 +27,13 @@ pub(super) async fn play(stage: &mut Stage, cards: &[CardStory]) -> anyhow::Resu
         item.card.id == card.id
     });
     let card_went = card_went.await?;
+    let card_untold = untold(stage, "Ben", &stage.ben, "the removed card", |told| {
+        told.entry
+            .card
+            .as_ref()
+            .is_some_and(|told| told.id == card.id)
+    });
+    let card_untold = card_untold.await?;
 
     let unfollowed = stage.ben.unfollow(&stage.ada.id).await?;
     stage.ledger.add("CuratorUnfollowed", 1);
@@ -34,6 +41,10 @@ pub(super) async fn play(stage: &mut Stage, cards: &[CardStory]) -> anyhow::Resu
         item.author.id == stage.ada.id
     });
     let all_went = all_went.await?;
+    let follow_untold = untold(stage, "Ada", &stage.ada, "Ben's following her", |told| {
+        told.kind == "new-follower" && told.entry.actor.id == stage.ben.id
+    });
+    let follow_untold = follow_untold.await?;
 
     let counted = counted(stage, unfollowed.at).await?;
     Ok(TakingBack {
@@ -41,7 +52,7 @@ pub(super) async fn play(stage: &mut Stage, cards: &[CardStory]) -> anyhow::Resu
             request(format!("Ada removes “{}”", card.title), &removed),
             request("Ben unfollows Ada", &unfollowed),
         ],
-        checks: vec![card_went, all_went, counted],
+        checks: vec![card_went, card_untold, all_went, follow_untold, counted],
     })
 }
 
@@ -62,4 +73,24 @@ async fn went(
     let problem = (left > 0).then(|| format!("{left} still there"));
     let what = format!("Ben's home feed is rid of {what}");
     Ok(Check::new(what, Worker::Feed, problem).after(took))
+}
+
+/// Waits until somebody who has read nothing is not told of what was taken back any more.
+async fn untold(
+    stage: &Stage,
+    name: &str,
+    recipient: &Session,
+    what: &str,
+    is_it: impl Fn(&Told) -> bool,
+) -> anyhow::Result<Check> {
+    let look = async || {
+        let told = recipient.told().await?;
+        let left = told.iter().filter(|told| is_it(told)).count();
+        Ok((left, left))
+    };
+    let patience = stage.patience_with_notifications();
+    let left = until(&format!("{name}'s notifications"), patience, look).await?;
+    let problem = (left > 0).then(|| "it is still there".to_owned());
+    let what = format!("{name}'s notifications are rid of {what}");
+    Ok(Check::new(what, Worker::Notification, problem))
 }
