@@ -28,7 +28,11 @@ const HANDLERS: [(&str, &[&str]); 3] = [
     ),
     (
         "notifications.in-app",
-        &["CardAddedToLibrary", "CuratorFollowed"],
+        &[
+            "CardAddedToLibrary",
+            "CardRemovedFromLibrary",
+            "CuratorFollowed",
+        ],
     ),
     (
         "analytics.count",
@@ -162,6 +166,7 @@ async fn in_feeds(sql: &Sql) -> Result<Promise> {
     })
 }
 
+/// Nobody reads anything, so what was told of a card that was removed must have been taken back.
 async fn told_of(sql: &Sql) -> Result<Promise> {
     let event = sql.id("o.event_id");
     let mut promise = Promise {
@@ -169,17 +174,23 @@ async fn told_of(sql: &Sql) -> Result<Promise> {
         of: 0,
         broken: Vec::new(),
     };
-    for (kind, expected) in [("CardAddedToLibrary", FOLLOWERS), ("CuratorFollowed", 1)] {
-        let count = format!("SELECT COUNT(*) FROM outbox WHERE kind = '{kind}'");
+    let is_there = "EXISTS (SELECT 1 FROM cards c WHERE c.id = o.subject)";
+    for (kind, is_so, expected) in [
+        ("CardAddedToLibrary", is_there.to_owned(), FOLLOWERS),
+        ("CardAddedToLibrary", format!("NOT {is_there}"), 0),
+        ("CuratorFollowed", "TRUE".to_owned(), 1),
+    ] {
+        let events = format!("o.kind = '{kind}' AND {is_so}");
+        let count = format!("SELECT COUNT(*) FROM outbox o WHERE {events}");
         promise.of += number(sql, &count).await? * expected;
         let query = format!(
             "SELECT {event}, COUNT(n.id) FROM outbox o
              LEFT JOIN notifications n ON n.event_id = o.event_id
-             WHERE o.kind = '{kind}' GROUP BY o.event_id HAVING COUNT(n.id) <> {expected}"
+             WHERE {events} GROUP BY o.event_id HAVING COUNT(n.id) <> {expected}"
         );
         for (event, times) in sql.counts(&query).await? {
             promise.broken.push(format!(
-                "event {event} made {times} notifications instead of {expected}"
+                "event {event} told {times} curators instead of {expected}"
             ));
         }
     }
