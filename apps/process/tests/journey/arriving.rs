@@ -16,7 +16,7 @@ pub(crate) async fn a_saved_url_reaches_everybody(system: &System) {
     let card = system.save(&ada_token, "https://example.org/").await;
     system.until_arrived(&bob_token, &card, 1).await;
     eventually("the new follower to be told of", || async {
-        let told = system.notifications(&ada_token).await;
+        let told = system.told(&ada_token).await;
         (told == [("new-follower".to_owned(), None)]).then_some(())
     })
     .await;
@@ -72,9 +72,10 @@ async fn the_trace_of_a_request_goes_on_in_every_worker() {
 }
 
 #[tokio::test]
-async fn a_removed_card_and_an_unfollowed_curator_leave_the_feed() {
+async fn a_removed_card_and_an_unfollowed_curator_leave_the_feed_and_nobody_is_told() {
     let system = System::start(&shared_url().await).await;
     let _worker = system.worker("feed-worker").await;
+    let _notifier = system.worker("notification-worker").await;
     let (ada, ada_token) = system.curator("ada").await;
     let (_, bob_token) = system.curator("bob").await;
     let first = system.save(&ada_token, "https://example.org/1").await;
@@ -88,6 +89,13 @@ async fn a_removed_card_and_an_unfollowed_curator_leave_the_feed() {
         .await;
     };
     until_feed(&[&second, &first]).await;
+    let until_told = async |expected: usize| {
+        eventually("the new follower to be told of, or no more", || async {
+            (system.notifications(&ada_token).await.len() == expected).then_some(())
+        })
+        .await;
+    };
+    until_told(1).await;
     let path = format!("/v1/cards/{second}");
     let (status, _) = system
         .request(Method::DELETE, &path, Some(&ada_token), None)
@@ -99,6 +107,7 @@ async fn a_removed_card_and_an_unfollowed_curator_leave_the_feed() {
         .request(Method::DELETE, &path, Some(&bob_token), None)
         .await;
     until_feed(&[]).await;
+    until_told(0).await;
 }
 
 #[tokio::test]

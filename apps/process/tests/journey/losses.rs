@@ -47,3 +47,128 @@ async fn lock_wait_exhausted() {
     system.until_arrived(&bob_token, &second, 2).await;
     drop(workers);
 }
+
+/// Bob, who follows Ada and Cyd, and everybody's token.
+struct Followed {
+    ada: String,
+    cyd: String,
+    bob: String,
+}
+
+async fn followed(system: &System) -> Followed {
+    let (ada, ada_token) = system.curator("ada").await;
+    let (cyd, cyd_token) = system.curator("cyd").await;
+    let (_, bob) = system.curator("bob").await;
+    system.follow(&bob, &ada).await;
+    system.follow(&bob, &cyd).await;
+    Followed {
+        ada: ada_token,
+        cyd: cyd_token,
+        bob,
+    }
+}
+
+/// Waits until Bob was told of these cards, each once, in one notification that is not read.
+async fn until_told_in_one(system: &System, bob: &str, cards: &[String]) -> Value {
+    let mut expected = cards.to_vec();
+    expected.sort();
+    eventually("all of the burst to be told", || async {
+        let told = system.told(bob).await.into_iter();
+        let mut told: Vec<_> = told.filter_map(|(_, card)| card).collect();
+        told.sort();
+        (told == expected).then_some(())
+    })
+    .await;
+    let unread = system.get("/v1/notifications/unread", bob).await;
+    assert_eq!(unread["unread"], 1);
+    let [one] = system.notifications(bob).await.try_into().unwrap();
+    assert_eq!(one["kind"], "followee-saved");
+    assert_eq!(one["count"], cards.len());
+    one
+}
+
+#[tokio::test]
+async fn restart_within_a_grouping_window() {
+    let system = System::start(&shared_url().await).await;
+    let followed = followed(&system).await;
+    let mut worker = system.worker("notification-worker").await;
+    let notifications = queue(&system, "notifications").await;
+    let mut burst = Vec::new();
+    for (number, token) in [&followed.ada, &followed.cyd].into_iter().enumerate() {
+        let url = format!("https://example.org/before/{number}");
+        burst.push(system.save(token, &url).await);
+    }
+    let begun = until_told_in_one(&system, &followed.bob, &burst).await;
+
+    // The worker dies with jobs of the burst in its hands, and others waiting.
+    notifications.pause().await.unwrap();
+    for number in 0..6 {
+        let url = format!("https://example.org/during/{number}");
+        burst.push(system.save(&followed.ada, &url).await);
+    }
+    until(&system, "notifications", |counts| counts.prioritized == 6).await;
+    let held = hold_the_database(&system).await;
+    notifications.resume().await.unwrap();
+    until(&system, "notifications", |counts| counts.active > 0).await;
+    worker.program.kill().unwrap();
+    drop(held);
+    let url = "https://example.org/while-nobody-works";
+    burst.push(system.save(&followed.cyd, url).await);
+    let _worker = system.worker("notification-worker").await;
+    let url = "https://example.org/after";
+    burst.push(system.save(&followed.ada, url).await);
+
+    // Nothing is lost, nothing is doubled, and it is still one.
+    let settled = burst.len() + 2;
+    until(&system, "notifications", |counts| {
+        counts.completed == settled as u64
+    })
+    .await;
+    let one = until_told_in_one(&system, &followed.bob, &burst).await;
+    assert_eq!((&one["id"], &one["since"]), (&begun["id"], &begun["since"]));
+    assert_eq!(one["others"], 1, "Ada, and Cyd");
+}
+
+#[tokio::test]
+async fn a_policy_fails_inside_a_group() {
+    let system = System::start(&shared_url().await).await;
+    let followed = followed(&system).await;
+    let _worker = system.worker("notification-worker").await;
+    // Somebody saved one of the pages before, so that who they are is a fact of its event, and who
+    // they are can't be read.
+    let sql = testkit::sql::Sql::at(&system.database_url);
+    let torn = "https://example.org/torn";
+    let tear = format!(
+        "PRAGMA foreign_keys = OFF;
+         INSERT INTO cards (id, curator_id, url, canonical_url, saved_at)
+         VALUES (randomblob(16), x'00', '{torn}', '{torn}', 0)"
+    );
+    sql.execute(tear).await.unwrap();
+
+    let first = system.save(&followed.ada, "https://example.org/1").await;
+    let failing = system.save(&followed.cyd, torn).await;
+    let last = system.save(&followed.ada, "https://example.org/2").await;
+    // The others are told at once.
+    until_told_in_one(&system, &followed.bob, &[first.clone(), last.clone()]).await;
+    let letters = async || {
+        let list = ["dead-letter", "list", "--state", "dead"];
+        let answer = system.bellwether(&list).await;
+        answer["letters"].as_array().unwrap().clone()
+    };
+    let dead = eventually("the failure to be kept", || async {
+        letters().await.into_iter().next()
+    })
+    .await;
+    assert_eq!(dead["handler"], "notifications.in-app");
+    assert_eq!(dead["class"], "permanent", "{dead:#}");
+
+    // It alone is handled again once the fact can be read.
+    let mend = "DELETE FROM cards WHERE curator_id = x'00'";
+    assert_eq!(sql.execute(mend.to_owned()).await.unwrap(), 1);
+    let redrive = ["dead-letter", "redrive", &text(&dead["id"])];
+    let sent = system.bellwether(&redrive).await;
+    assert_eq!(sent["sent"], json!([dead["id"]]));
+    let one = until_told_in_one(&system, &followed.bob, &[first, failing, last]).await;
+    assert_eq!(one["others"], 1, "Ada, and Cyd");
+    assert_eq!(letters().await, Vec::<Value>::new());
+}

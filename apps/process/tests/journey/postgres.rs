@@ -44,7 +44,7 @@ async fn until_all_arrived(system: &System, author: &str, reader: &str, accepted
     eventually("every card to arrive", || async {
         let feed = system.feed(reader).await.len() as u64;
         let counted = system.counted("CardAddedToLibrary", reader).await;
-        let told = system.notifications(reader).await.len() as u64;
+        let told = system.told(reader).await.len() as u64;
         (feed.min(counted).min(told) >= expected).then_some(())
     })
     .await;
@@ -52,7 +52,7 @@ async fn until_all_arrived(system: &System, author: &str, reader: &str, accepted
     feed.sort();
     assert_eq!(feed, saved, "in the feed, and in the library");
     let mut told: Vec<_> = system
-        .notifications(reader)
+        .told(reader)
         .await
         .into_iter()
         .filter_map(|(_, card)| card)

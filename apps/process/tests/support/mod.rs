@@ -229,15 +229,30 @@ impl System {
         items.iter().map(|item| text(&item["card"]["id"])).collect()
     }
 
-    /// The kinds of a curator's notifications, with the cards they are about.
-    pub(crate) async fn notifications(&self, token: &str) -> Vec<(String, Option<String>)> {
+    /// A curator's notifications, newest first, as the API shows them.
+    pub(crate) async fn notifications(&self, token: &str) -> Vec<Value> {
         let list = self.get("/v1/notifications?limit=100", token).await;
-        let items = list["items"].as_array().unwrap();
-        let about = |item: &Value| item["card"]["id"].as_str().map(str::to_owned);
-        items
-            .iter()
-            .map(|item| (text(&item["kind"]), about(item)))
-            .collect()
+        list["items"].as_array().unwrap().clone()
+    }
+
+    /// What a curator's notifications tell of: why, and of which card.
+    pub(crate) async fn told(&self, token: &str) -> Vec<(String, Option<String>)> {
+        let mut told = Vec::new();
+        for notification in self.notifications(token).await {
+            let (id, kind) = (text(&notification["id"]), text(&notification["kind"]));
+            let path = format!("/v1/notifications/{id}/entries?limit=100");
+            let request = self.request(Method::GET, &path, Some(token), None);
+            let (status, entries) = request.await;
+            if status == StatusCode::NOT_FOUND {
+                // It was taken back meanwhile.
+                continue;
+            }
+            for entry in entries["items"].as_array().unwrap() {
+                let card = entry["card"]["id"].as_str().map(str::to_owned);
+                told.push((kind.clone(), card));
+            }
+        }
+        told
     }
 
     /// How often this kind of event was counted.
@@ -253,7 +268,7 @@ impl System {
             "the card to arrive in feed, notifications and analytics",
             || async {
                 let feed = self.feed(token).await.iter().any(|id| id == card);
-                let told = self.notifications(token).await;
+                let told = self.told(token).await;
                 let told = told.iter().any(|(_, about)| about.as_deref() == Some(card));
                 let counted = self.counted("CardAddedToLibrary", token).await >= saved;
                 (feed && told && counted).then_some(())
@@ -270,7 +285,7 @@ impl System {
             .iter()
             .filter(|id| *id == card)
             .count();
-        let told = self.notifications(token).await;
+        let told = self.told(token).await;
         let told = told
             .iter()
             .filter(|(_, about)| about.as_deref() == Some(card))
