@@ -3,6 +3,7 @@
 use std::fmt;
 
 use domain::StoreError;
+use sqlx::migrate::Migrator;
 
 use crate::DatabaseUrl;
 
@@ -40,6 +41,24 @@ pub struct MigrationError {
 }
 
 impl SchemaStatus {
+    /// A version, beside the newest of these migrations.
+    pub(crate) fn beside(migrator: &Migrator, version: i64) -> Self {
+        let versions = migrator.iter().map(|migration| migration.version);
+        let needed = versions.max().unwrap_or(0);
+        Self { version, needed }
+    }
+
+    /// Fails with a sentence unless this release can work with the schema.
+    pub(crate) fn check(self, url: &DatabaseUrl) -> Result<(), SchemaError> {
+        if self.is_ready() {
+            return Ok(());
+        }
+        Err(SchemaError::Outdated {
+            url: url.clone(),
+            status: self,
+        })
+    }
+
     /// Whether this release can work with the schema. A newer one will do: migrations are made so
     /// that the release before them keeps working.
     pub fn is_ready(self) -> bool {

@@ -45,25 +45,13 @@ impl PostgresStore {
 
     /// Which version the schema is at, and which one this release needs.
     pub async fn schema_status(&self) -> Result<SchemaStatus, StoreError> {
-        let needed = migrator()
-            .iter()
-            .map(|migration| migration.version)
-            .max()
-            .unwrap_or(0);
         let version = self.schema_version().await.map_err(unavailable)?;
-        Ok(SchemaStatus { version, needed })
+        Ok(SchemaStatus::beside(&migrator(), version))
     }
 
     /// Fails with a sentence unless the schema is one that this release can work with.
     pub async fn check_schema(&self) -> Result<(), SchemaError> {
-        let status = self.schema_status().await?;
-        if status.is_ready() {
-            return Ok(());
-        }
-        Err(SchemaError::Outdated {
-            url: self.url.clone(),
-            status,
-        })
+        self.schema_status().await?.check(&self.url)
     }
 
     async fn schema_version(&self) -> sqlx::Result<i64> {
