@@ -36,8 +36,7 @@ use domain::event::archive::EventArchive;
 use domain::event::outbox::OutboxReader;
 use domain::event::retention::Retention;
 use domain::{
-    EventEnvelope, EventId, Page, PageLimit, PageRequest, Position, Store, StoreError, UnitOfWork,
-    UnixMillis,
+    EventEnvelope, EventId, Page, PageLimit, PageRequest, Store, StoreError, UnitOfWork, UnixMillis,
 };
 
 use crate::builders;
@@ -376,15 +375,8 @@ fn cards_with_ties(curator: &Curator) -> Vec<Card> {
 }
 
 fn newest_first(mut cards: Vec<Card>) -> Vec<Card> {
-    cards.sort_by_key(|card| std::cmp::Reverse((card.saved_at, card.id)));
+    cards.sort_by_key(|card| std::cmp::Reverse(card.position()));
     cards
-}
-
-fn position(card: &Card) -> Position {
-    Position {
-        at: card.saved_at,
-        id: card.id.as_uuid(),
-    }
 }
 
 /// At most so many followers, those behind this one.

@@ -4,6 +4,7 @@ use super::events::{CardAddedToLibrary, CardRemovedFromLibrary, SavedContent};
 use super::{CardId, Link};
 use crate::curators::CuratorId;
 use crate::event::DomainEvent;
+use crate::page::Position;
 use crate::text::text_value;
 use crate::time::UnixMillis;
 
@@ -47,6 +48,14 @@ pub struct Card {
 }
 
 impl Card {
+    /// Where it stands in a library and in feeds.
+    pub fn position(&self) -> Position {
+        Position {
+            at: self.saved_at,
+            id: self.id.as_uuid(),
+        }
+    }
+
     /// Saves something to a library, and the event that says so.
     pub fn save(curator: CuratorId, content: CardContent, now: UnixMillis) -> (Self, DomainEvent) {
         let card = Self {

@@ -28,10 +28,7 @@ pub struct FeedItem {
 impl FeedItem {
     /// Where it stands in the feed.
     pub fn position(&self) -> Position {
-        Position {
-            at: self.card.saved_at,
-            id: self.card.id.as_uuid(),
-        }
+        self.card.position()
     }
 }
 

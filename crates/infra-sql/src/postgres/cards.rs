@@ -10,7 +10,7 @@ use super::PostgresStore;
 use super::unit_of_work::PostgresUnitOfWork;
 use crate::failure::{unavailable, unreadable};
 use crate::keyset;
-use crate::rows::cards::{CardRow, ContentColumns, position};
+use crate::rows::cards::{CardRow, ContentColumns};
 
 #[async_trait]
 impl CardRepository for PostgresUnitOfWork {
@@ -168,6 +168,6 @@ impl CardReader for PostgresStore {
         .into_iter()
         .map(Card::try_from)
         .collect::<Result<_, _>>()?;
-        Ok(Page::from_one_more(cards, page.limit, position))
+        Ok(Page::from_one_more(cards, page.limit, Card::position))
     }
 }

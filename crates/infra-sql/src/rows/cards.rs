@@ -1,7 +1,7 @@
 //! Cards in libraries.
 
 use domain::cards::{Card, CardContent, CardTitle, Link, Note};
-use domain::{Position, StoreError, UnixMillis};
+use domain::{StoreError, UnixMillis};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -71,13 +71,5 @@ impl<'a> From<&'a CardContent> for ContentColumns<'a> {
                 note: Some(note.as_str()),
             },
         }
-    }
-}
-
-/// Where a card stands in its library.
-pub(crate) fn position(card: &Card) -> Position {
-    Position {
-        at: card.saved_at,
-        id: card.id.as_uuid(),
     }
 }

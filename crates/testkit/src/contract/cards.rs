@@ -5,8 +5,7 @@ use domain::curators::CuratorId;
 use domain::{PageRequest, Position, StoreError};
 
 use super::{
-    Adapter, cards_with_ties, commit, first_page, newest_first, page_by_page, position, register,
-    save,
+    Adapter, cards_with_ties, commit, first_page, newest_first, page_by_page, register, save,
 };
 use crate::builders::{self, NOW, at, card_with_note, card_with_url, link};
 
@@ -209,7 +208,7 @@ pub async fn keeps_a_page_in_place_while_cards_are_added(store: &dyn Adapter) {
 
     let first = store.cards().library(ada.id, first_page(3)).await.unwrap();
     assert_eq!(first.rows, expected[..3]);
-    assert_eq!(first.next, Some(position(&expected[2])));
+    assert_eq!(first.next, Some(expected[2].position()));
 
     save(
         store,

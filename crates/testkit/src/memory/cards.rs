@@ -8,13 +8,6 @@ use domain::{Page, PageRequest, Position, StoreError};
 use super::unit_of_work::MemoryUnitOfWork;
 use super::{MemoryStore, State, newest_first};
 
-fn position(card: &Card) -> Position {
-    Position {
-        at: card.saved_at,
-        id: card.id.as_uuid(),
-    }
-}
-
 impl State {
     fn cards_with(&self, link: &Link) -> impl Iterator<Item = &Card> {
         let canonical = link.canonical();
@@ -72,7 +65,7 @@ impl CardRepository for MemoryUnitOfWork {
 
     async fn newest(&mut self, curator: CuratorId, limit: u32) -> Result<Vec<Card>, StoreError> {
         let mut cards = self.state.library(curator);
-        cards.sort_by_key(|card| std::cmp::Reverse(position(card)));
+        cards.sort_by_key(|card| std::cmp::Reverse(card.position()));
         cards.truncate(limit as usize);
         Ok(cards)
     }
@@ -85,7 +78,7 @@ impl CardRepository for MemoryUnitOfWork {
         Ok(self
             .state
             .cards_with(link)
-            .filter(|card| position(card) < before)
+            .filter(|card| card.position() < before)
             .map(|card| card.curator)
             .collect())
     }
@@ -111,7 +104,11 @@ impl CardReader for MemoryStore {
         curator: CuratorId,
         page: PageRequest,
     ) -> Result<Page<Card>, StoreError> {
-        let cards = newest_first(self.read(|state| state.library(curator)), &page, position);
-        Ok(Page::from_one_more(cards, page.limit, position))
+        let cards = newest_first(
+            self.read(|state| state.library(curator)),
+            &page,
+            Card::position,
+        );
+        Ok(Page::from_one_more(cards, page.limit, Card::position))
     }
 }
