@@ -31,6 +31,17 @@ pub enum LogFormat {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFilter(String);
 
+/// Why a text is not a filter of log lines.
+#[derive(Debug, thiserror::Error)]
+pub enum LogFilterError {
+    /// The names of targets and spans are made of ASCII.
+    #[error("must be made of ASCII characters")]
+    Character,
+    /// Not what a filter looks like.
+    #[error(transparent)]
+    Syntax(#[from] ParseError),
+}
+
 /// How a process logs.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LogSettings {
@@ -82,12 +93,17 @@ impl Default for LogFilter {
 }
 
 impl FromStr for LogFilter {
-    type Err = ParseError;
+    type Err = LogFilterError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // A variable that is set to nothing means the default, not silence.
         if text.trim().is_empty() {
             return Ok(Self::default());
+        }
+        // After a space the parser of tracing-subscriber cuts at the wrong bytes, and panics where they
+        // are within a character.
+        if !text.is_ascii() {
+            return Err(LogFilterError::Character);
         }
         EnvFilter::builder().parse(text)?;
         Ok(Self(text.to_owned()))
@@ -136,5 +152,7 @@ mod tests {
     fn an_empty_filter_is_the_default_and_a_wrong_one_is_refused() {
         assert_eq!(" ".parse::<LogFilter>().unwrap(), LogFilter::default());
         assert!("web=loud".parse::<LogFilter>().is_err());
+        let error = " [é]".parse::<LogFilter>().unwrap_err();
+        assert_eq!(error.to_string(), "must be made of ASCII characters");
     }
 }
