@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 /// Curators who save.
 const AUTHORS: usize = 8;
@@ -30,9 +31,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Default)]
 pub(crate) struct Told {
     /// Cards that were accepted.
-    saved: Mutex<Vec<String>>,
+    saved: Mutex<Vec<Uuid>>,
     /// Removals that were accepted.
-    removed: Mutex<Vec<String>>,
+    removed: Mutex<Vec<Uuid>>,
     /// Requests that were answered with another status.
     pub(crate) refused: AtomicU64,
     /// Requests without an answer: what was asked may have happened.
@@ -50,13 +51,13 @@ impl Told {
     }
 
     /// Notes a card that was accepted.
-    pub(crate) fn accept_card(&self, id: &str) {
-        lock(&self.saved).push(id.to_owned());
+    pub(crate) fn accept_card(&self, id: Uuid) {
+        lock(&self.saved).push(id);
         self.accepted.fetch_add(1, Ordering::SeqCst);
     }
 
     /// The ids of the cards that were accepted, and of those whose removal was.
-    pub(crate) fn cards(&self) -> (Vec<String>, Vec<String>) {
+    pub(crate) fn cards(&self) -> (Vec<Uuid>, Vec<Uuid>) {
         (lock(&self.saved).clone(), lock(&self.removed).clone())
     }
 }
@@ -125,14 +126,14 @@ impl Load {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
-            let url = format!("https://example.org/{}", uuid::Uuid::new_v4().simple());
+            let url = format!("https://example.org/{}", Uuid::new_v4().simple());
             let body = json!({"url": url});
             let answer = self.ask(told, Method::POST, "/v1/cards", token, Some(body));
             let Some((StatusCode::CREATED, card)) = answer.await else {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
-            let Some(id) = card["id"].as_str() else {
+            let Some(id) = card["id"].as_str().and_then(|id| id.parse().ok()) else {
                 continue;
             };
             told.accept_card(id);
@@ -143,7 +144,7 @@ impl Load {
                 let answer = self.ask(told, Method::DELETE, &path, token, None).await;
                 if let Some((StatusCode::NO_CONTENT, _)) = answer {
                     told.accepted.fetch_add(1, Ordering::SeqCst);
-                    lock(&told.removed).push(id.to_owned());
+                    lock(&told.removed).push(id);
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 use testkit::sql::Sql;
+use uuid::Uuid;
 
 use crate::load::{FOLLOWERS, Told};
 use crate::queues::Queues;
@@ -68,10 +69,10 @@ async fn accepted(sql: &Sql, told: &Told) -> Result<Promise> {
     ] {
         let subject = sql.id("subject");
         let query = format!("SELECT {subject} FROM outbox WHERE kind = '{kind}'");
-        let recorded: HashSet<_> = sql.texts(&query).await?.into_iter().collect();
-        let lost = cards
-            .iter()
-            .filter(|card| !recorded.contains(&card.replace('-', "")));
+        let recorded = sql.texts(&query).await?;
+        let recorded = recorded.iter().map(|card| Uuid::parse_str(card));
+        let recorded: HashSet<_> = recorded.collect::<Result<_, _>>()?;
+        let lost = cards.iter().filter(|card| !recorded.contains(card));
         broken.extend(lost.map(|card| {
             format!("card {card} was accepted, and its {kind} is not in the outbox: it is lost")
         }));

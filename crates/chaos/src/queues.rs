@@ -1,10 +1,15 @@
 //! A look at the queues.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use infra_redis::engine::{Connection, ConnectionSettings, JobState, Queue, QueueId};
 use serde_json::Value;
 
 use crate::system::PREFIX;
+
+/// How long is waited for how much waits: less than Valkey is away.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The queues of the system under test.
 pub(crate) struct Queues(Vec<Queue<Value>>);
@@ -39,6 +44,12 @@ impl Queues {
             left.push((name, jobs + counts.waiting_children));
         }
         Ok(left)
+    }
+
+    /// How many jobs wait in the queue that is furthest behind, unless Valkey is away.
+    pub(crate) async fn longest(&self) -> Option<u64> {
+        let left = tokio::time::timeout(PATIENCE, self.left()).await.ok()?;
+        left.ok()?.into_iter().map(|(_, jobs)| jobs).max()
     }
 
     /// What is known of an event's jobs, in words. The id has no hyphens.

@@ -19,6 +19,10 @@ pub(crate) struct Tally {
     pub(crate) delays: u64,
     pub(crate) ended: u64,
     pub(crate) published_again: u64,
+    /// How long events were raised.
+    pub(crate) load: Duration,
+    /// The same, and until nothing moved any more.
+    pub(crate) all: Duration,
 }
 
 /// What was done in a run.
@@ -30,7 +34,6 @@ pub(crate) struct Done<'a> {
     pub(crate) clocks: String,
     pub(crate) tally: Tally,
     pub(crate) told: &'a Told,
-    pub(crate) took: Duration,
 }
 
 impl Done<'_> {
@@ -71,7 +74,13 @@ impl Done<'_> {
             &"events published again after Valkey was killed",
             &tally.published_again,
         ]);
-        table.row([&"seconds until all was settled", &self.took.as_secs()]);
+        table.row([
+            &"seconds of load, until all was settled",
+            &pair(tally.load.as_secs(), tally.all.as_secs()),
+        ]);
+        let millis = tally.all.as_millis().max(1);
+        let a_second = u128::from(events) * 1000 / millis;
+        table.row([&"events a second, over all of that", &a_second]);
         table.text()
     }
 }

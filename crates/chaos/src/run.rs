@@ -43,6 +43,9 @@ const LOST_WINDOW: Duration = Duration::from_mins(10);
 /// How long after Valkey is back the operator acts.
 const REACTION: Duration = Duration::from_secs(1);
 
+/// How many events the relays have still to publish.
+const UNPUBLISHED: &str = "SELECT COUNT(*) FROM outbox WHERE published_at IS NULL";
+
 /// What a run is made of.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct RunSettings {
@@ -109,7 +112,6 @@ async fn run_on(settings: RunSettings, seed: u64, kept: Kept) -> Result<bool> {
         in_words(kept)
     ))?;
     let mut system = System::start(settings.database, persistence, LOCKS, &skew).await?;
-    let started = Instant::now();
     let mut amounts = settings.amounts;
     if settings.database == DatabaseKind::Sqlite {
         amounts.postgres_restarts = 0;
@@ -126,7 +128,6 @@ async fn run_on(settings: RunSettings, seed: u64, kept: Kept) -> Result<bool> {
         clocks: skew.told(),
         tally,
         told: &told,
-        took: started.elapsed(),
     };
     say(&done.table())?;
     say(&report::verdicts(&promises))?;
@@ -183,8 +184,9 @@ impl<'a> Chaos<'a> {
         let load = Load::prepare(self.system.apis()).await?;
         let mut running = JoinSet::new();
         running.spawn(load.run(events, Arc::clone(&self.told)));
-        let mut counted = Instant::now();
-        let mut told = Instant::now();
+        let queues = Queues::open(&self.system.valkey.url()).await?;
+        let begun = Instant::now();
+        let (mut counted, mut told) = (begun, begun);
         while !running.is_empty() || !self.is_whole() {
             tokio::time::sleep(TICK).await;
             if let Some(ended) = running.try_join_next() {
@@ -192,7 +194,7 @@ impl<'a> Chaos<'a> {
             }
             self.tick().await?;
             if counted.elapsed() > COUNT {
-                self.count().await;
+                self.count(&queues).await;
                 counted = Instant::now();
             }
             if told.elapsed() > Duration::from_secs(20) {
@@ -204,7 +206,9 @@ impl<'a> Chaos<'a> {
                 told = Instant::now();
             }
         }
+        self.tally.load = begun.elapsed();
         self.settle().await?;
+        self.tally.all = begun.elapsed();
         let queues = Queues::open(&self.system.valkey.url()).await?;
         promises::look(&self.system.sql, &self.told, &queues).await
     }
@@ -337,31 +341,30 @@ impl<'a> Chaos<'a> {
         Ok(())
     }
 
-    /// How many events wait for their handlers, for the load to go by.
-    async fn count(&self) {
-        let query = "SELECT 3 * (SELECT COUNT(*) FROM outbox) - (SELECT COUNT(*) FROM inbox)";
-        // While the database is away, the last count is as good as any.
-        if let Ok(waiting) = self.system.sql.number(query).await {
-            let waiting = u64::try_from(waiting).unwrap_or(0) / 3;
-            self.told.waiting.store(waiting, Ordering::Relaxed);
-        }
+    /// How many events wait for their handlers, for the load to go by. Asked of what waits rather
+    /// than of all there is, or a long run would do little else than count.
+    async fn count(&self, queues: &Queues) {
+        // While a server is away, the last count is as good as any.
+        let unpublished = self.system.sql.number(UNPUBLISHED);
+        let (Ok(unpublished), Some(jobs)) = (unpublished.await, queues.longest().await) else {
+            return;
+        };
+        let waiting = u64::try_from(unpublished).unwrap_or(0) + jobs;
+        self.told.waiting.store(waiting, Ordering::Relaxed);
     }
 
     /// Waits until no event is on its way any more, or nothing moves.
     async fn settle(&mut self) -> Result<()> {
-        let progress = "SELECT (SELECT COUNT(*) FROM inbox)
-            - (SELECT COUNT(*) FROM outbox WHERE published_at IS NULL)";
-        let unpublished = "SELECT COUNT(*) FROM outbox WHERE published_at IS NULL";
         let queues = Queues::open(&self.system.valkey.url()).await?;
-        let (mut last, mut moved) = (i64::MIN, Instant::now());
+        let (mut last, mut moved) = (None, Instant::now());
         loop {
             self.mend().await?;
-            let waits = self.system.sql.number(unpublished).await? > 0;
+            let unpublished = self.system.sql.number(UNPUBLISHED).await?;
             let left = queues.left().await?;
-            if !waits && left.iter().all(|(_, jobs)| *jobs == 0) {
+            if unpublished == 0 && left.iter().all(|(_, jobs)| *jobs == 0) {
                 return Ok(());
             }
-            let now = self.system.sql.number(progress).await?;
+            let now = Some((unpublished, left));
             if now != last {
                 (last, moved) = (now, Instant::now());
             }

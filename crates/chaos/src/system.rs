@@ -21,6 +21,9 @@ pub(crate) const PREFIX: &str = "chaos";
 /// The workers, in the order in which they are started.
 const WORKERS: [&str; 3] = ["notification-worker", "feed-worker", "analytics-worker"];
 
+/// What the processes log: not each of a million requests.
+const LOGGED: &str = "info,web::request=warn";
+
 /// How long a process that ends by itself has run at least when it is started again.
 const RESTART_PAUSE: Duration = Duration::from_millis(500);
 
@@ -204,7 +207,7 @@ impl Slot {
         ] {
             arguments.extend([flag.to_owned(), value]);
         }
-        variables.push(("RUST_LOG".to_owned(), "info".to_owned()));
+        variables.push(("RUST_LOG".to_owned(), LOGGED.to_owned()));
         let program = run(name, dir, &arguments, &variables)?;
         let mut slot = Self {
             name,

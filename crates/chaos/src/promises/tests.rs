@@ -53,7 +53,7 @@ impl Saved {
         work.outbox().record(events).await.unwrap();
         work.commit().await.unwrap();
         let told = Told::default();
-        told.accept_card(&card.id.to_string());
+        told.accept_card(card.id.as_uuid());
         Self {
             _dir: dir,
             sql: Sql::at(&url),
@@ -156,7 +156,7 @@ async fn a_card_that_was_accepted_and_is_not_there_is_told() {
     saved.handle(&ALL).await;
     saved
         .told
-        .accept_card("0199f3a2-7c00-7000-8000-000000000003");
+        .accept_card(uuid::uuid!("0199f3a2-7c00-7000-8000-000000000003"));
     let [broken] = &saved.broken().await[..] else {
         panic!("one promise is broken");
     };
