@@ -177,6 +177,12 @@ impl EventObserver for EventCounts {
         }
     }
 
+    fn published_again(&self, events: u64) {
+        if let Some(outbox) = &self.outbox {
+            outbox.published_again(events);
+        }
+    }
+
     fn duplicate(&self, handler: &'static str) {
         if let Some(inbox) = &self.inbox {
             inbox.duplicate(handler);

@@ -11,6 +11,7 @@ use application::curators::Curators;
 use application::dead_letters::DeadLetters;
 use application::events::in_process::InProcessPublisher;
 use application::events::observer::EventObserver;
+use application::events::recovery::Recovery;
 use application::events::relay::{OutboxRelay, RelaySettings};
 use application::events::upkeep::Upkeep;
 use application::feeds::Feeds;
@@ -22,6 +23,7 @@ use application::rates::Rates;
 use domain::event::outbox::OutboxReader;
 use domain::{Clock, EventPublisher};
 use infra_redis::engine::Connection;
+use infra_redis::identity::ValkeyData;
 use infra_redis::jobs::QueueJobs;
 use infra_redis::publisher::QueuePublisher;
 use infra_redis::rates::SharedCounter;
@@ -43,6 +45,8 @@ pub struct Web {
     pub app: App,
     /// Carries events from the outbox to whoever acts on them.
     pub relay: OutboxRelay,
+    /// Publishes again what Valkey has lost, where there is one.
+    pub recovery: Option<Arc<Recovery>>,
     /// Forgets what is old.
     pub upkeep: Upkeep,
     /// What health and readiness look at.
@@ -95,13 +99,17 @@ pub async fn compose(settings: &WebSettings) -> anyhow::Result<Web> {
         &counts,
         &mut metrics,
     )?;
-    let relay = OutboxRelay::new(
+    let recovery = recovery(settings, valkey.as_ref(), &database, &counts)?;
+    let mut relay = OutboxRelay::new(
         outbox,
         publisher,
         Arc::clone(&clock),
         RelaySettings::default(),
     )
     .observed_by(Arc::clone(&counts));
+    if let Some(recovery) = &recovery {
+        relay = relay.recovered_by(Arc::clone(recovery));
+    }
     let upkeep = Upkeep::new(database.retention(), Arc::clone(&clock), retention, counts);
 
     let passwords = Arc::new(Argon2Passwords::new(PASSWORDS_AT_ONCE));
@@ -134,6 +142,7 @@ pub async fn compose(settings: &WebSettings) -> anyhow::Result<Web> {
     Ok(Web {
         app,
         relay,
+        recovery,
         upkeep,
         checks: checks(store, valkey),
         metrics,
@@ -152,6 +161,21 @@ fn rates(
     };
     let counter = SharedCounter::new(connection, &settings.valkey.valkey_prefix)?;
     Ok(Rates::shared(Arc::new(counter), Arc::clone(clock)))
+}
+
+/// What Valkey holds may be lost; what is handled in this process is not.
+fn recovery(
+    settings: &WebSettings,
+    valkey: Option<&Connection>,
+    database: &Database,
+    counts: &Arc<dyn EventObserver>,
+) -> anyhow::Result<Option<Arc<Recovery>>> {
+    let Some(connection) = valkey else {
+        return Ok(None);
+    };
+    let data = Arc::new(ValkeyData::new(connection, &settings.valkey.valkey_prefix)?);
+    let recovery = Recovery::new(data, database.generations(), Arc::clone(counts));
+    Ok(Some(Arc::new(recovery)))
 }
 
 /// Queues in Valkey, or the handlers in this process.

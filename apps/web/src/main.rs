@@ -37,6 +37,7 @@ async fn run(settings: WebSettings) -> anyhow::Result<()> {
     let Web {
         app,
         relay,
+        recovery,
         upkeep,
         checks,
         metrics,
@@ -46,6 +47,10 @@ async fn run(settings: WebSettings) -> anyhow::Result<()> {
     let _ops = ops.serve(Arc::clone(&checks), Arc::new(metrics), shutdown.token());
     let stop = shutdown.token();
     shutdown.spawn(async move { relay.run(stop).await });
+    if let Some(recovery) = recovery {
+        let stop = shutdown.token();
+        shutdown.spawn(async move { recovery.run(stop).await });
+    }
     let stop = shutdown.token();
     shutdown.spawn(async move { upkeep.run(stop).await });
     info!("The API is on http://{api_addr}; health and metrics on http://{ops_addr}");

@@ -6,6 +6,7 @@ pub mod fence;
 pub mod handler;
 pub mod in_process;
 pub mod observer;
+pub mod recovery;
 pub mod relay;
 pub mod replay;
 pub mod shadow;

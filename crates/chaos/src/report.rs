@@ -18,7 +18,8 @@ pub(crate) struct Tally {
     pub(crate) silences: u64,
     pub(crate) delays: u64,
     pub(crate) ended: u64,
-    pub(crate) published_again: u64,
+    /// How often it was noticed that Valkey holds other data.
+    pub(crate) losses: u64,
     /// How long events were raised.
     pub(crate) load: Duration,
     /// The same, and until nothing moved any more.
@@ -71,8 +72,8 @@ impl Done<'_> {
             &tally.ended,
         ]);
         table.row([
-            &"events published again after Valkey was killed",
-            &tally.published_again,
+            &"times that `web` noticed that Valkey may have lost data",
+            &tally.losses,
         ]);
         table.row([
             &"seconds of load, until all was settled",

@@ -37,12 +37,6 @@ const COUNT: Duration = Duration::from_millis(500);
 /// How long nothing may happen before the system counts as settled, or as stuck.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// How long before its last publication Valkey may have lost jobs: longer than one ever waits here.
-const LOST_WINDOW: Duration = Duration::from_mins(10);
-
-/// How long after Valkey is back the operator acts.
-const REACTION: Duration = Duration::from_secs(1);
-
 /// How many events the relays have still to publish.
 const UNPUBLISHED: &str = "SELECT COUNT(*) FROM outbox WHERE published_at IS NULL";
 
@@ -162,7 +156,6 @@ struct Chaos<'a> {
     tally: Tally,
     valkey_back: Option<Instant>,
     postgres_back: Option<Instant>,
-    publish_again: Option<Instant>,
     delays: Vec<(usize, Instant)>,
 }
 
@@ -175,7 +168,6 @@ impl<'a> Chaos<'a> {
             tally: Tally::default(),
             valkey_back: None,
             postgres_back: None,
-            publish_again: None,
             delays: Vec::new(),
         }
     }
@@ -219,7 +211,6 @@ impl<'a> Chaos<'a> {
             && self.delays.is_empty()
             && self.valkey_back.is_none()
             && self.postgres_back.is_none()
-            && self.publish_again.is_none()
     }
 
     async fn tick(&mut self) -> Result<()> {
@@ -241,9 +232,6 @@ impl<'a> Chaos<'a> {
         }
         if self.postgres_back.is_some_and(|back| back <= now) {
             self.bring_postgres_back().await?;
-        }
-        if self.publish_again.is_some_and(|then| then <= now) && self.postgres_back.is_none() {
-            self.publish_again().await?;
         }
         let slots = &self.system.slots;
         self.delays.retain(|(slot, end)| {
@@ -314,7 +302,6 @@ impl<'a> Chaos<'a> {
     async fn bring_valkey_back(&mut self) -> Result<()> {
         self.system.valkey.restart().await?;
         self.valkey_back = None;
-        self.publish_again = Some(Instant::now() + REACTION);
         Ok(())
     }
 
@@ -322,22 +309,6 @@ impl<'a> Chaos<'a> {
         let postgres = self.system.postgres.as_mut();
         postgres.context("there is no Postgres")?.restart().await?;
         self.postgres_back = None;
-        Ok(())
-    }
-
-    /// What `docs/operations.md` tells an operator to do whose Valkey has lost data.
-    async fn publish_again(&mut self) -> Result<()> {
-        let window = LOST_WINDOW.as_millis();
-        let statement = format!(
-            "UPDATE outbox SET published_at = NULL
-             WHERE published_at > (SELECT MAX(published_at) FROM outbox) - {window}
-               AND EXISTS (SELECT 1 FROM (
-                   VALUES ('feeds.update'), ('notifications.in-app'), ('analytics.count')
-               ) AS handlers WHERE NOT EXISTS (
-                   SELECT 1 FROM inbox WHERE handler = column1 AND event_id = outbox.event_id))"
-        );
-        self.tally.published_again += self.system.sql.execute(statement).await?;
-        self.publish_again = None;
         Ok(())
     }
 
@@ -353,18 +324,38 @@ impl<'a> Chaos<'a> {
         self.told.waiting.store(waiting, Ordering::Relaxed);
     }
 
+    /// Whether the loss of what Valkey held has been noticed, and all that was published before has
+    /// been looked at: until then empty queues say little.
+    async fn is_recovered(&mut self, queues: &Queues) -> Result<bool> {
+        let identity = queues.identity().await?;
+        let sql = &self.system.sql;
+        let noticed = format!("SELECT COUNT(*) FROM queue_data WHERE identity = '{identity}'");
+        if sql.number(&noticed).await? == 0 {
+            return Ok(false);
+        }
+        let losses = sql.number("SELECT generation FROM queue_data").await?;
+        self.tally.losses = u64::try_from(losses)?;
+        let still_to_look_at = "SELECT COUNT(*) FROM outbox JOIN queue_data
+             ON published_in < generation AND (published_in, seq) > (looked_in, looked_up_to)
+             WHERE published_at IS NOT NULL";
+        Ok(sql.number(still_to_look_at).await? == 0)
+    }
+
     /// Waits until no event is on its way any more, or nothing moves.
     async fn settle(&mut self) -> Result<()> {
         let queues = Queues::open(&self.system.valkey.url()).await?;
         let (mut last, mut moved) = (None, Instant::now());
         loop {
             self.mend().await?;
+            // In the order of an event's way, or it could hide from this look.
+            let is_recovered = self.is_recovered(&queues).await?;
             let unpublished = self.system.sql.number(UNPUBLISHED).await?;
             let left = queues.left().await?;
-            if unpublished == 0 && left.iter().all(|(_, jobs)| *jobs == 0) {
+            let is_over = unpublished == 0 && left.iter().all(|(_, jobs)| *jobs == 0);
+            if is_recovered && is_over {
                 return Ok(());
             }
-            let now = Some((unpublished, left));
+            let now = Some((is_recovered, unpublished, left));
             if now != last {
                 (last, moved) = (now, Instant::now());
             }

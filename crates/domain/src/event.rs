@@ -6,6 +6,7 @@
 pub mod archive;
 pub mod cloud_event;
 pub mod dead_letter;
+pub mod generation;
 pub mod inbox;
 pub mod outbox;
 pub mod publisher;

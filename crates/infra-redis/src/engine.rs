@@ -53,6 +53,7 @@ mod cancel;
 mod checkup;
 mod clock;
 mod connection;
+pub(crate) mod data_identity;
 mod discovery;
 mod error;
 mod events;

@@ -11,6 +11,7 @@
 pub mod consumer;
 pub mod engine;
 mod history;
+pub mod identity;
 pub mod jobs;
 pub mod publisher;
 pub mod rates;

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use domain::event::archive::EventArchive;
+use domain::event::generation::Generations;
 use domain::event::outbox::OutboxReader;
 use domain::event::retention::Retention;
 use domain::{Store, StoreError};
@@ -50,6 +51,14 @@ impl Database {
 
     /// The relay's side of the outbox.
     pub fn outbox(&self) -> Arc<dyn OutboxReader> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// In which generation of the queues' data events were published.
+    pub fn generations(&self) -> Arc<dyn Generations> {
         match self {
             Self::Sqlite(store) => Arc::new(store.clone()),
             Self::Postgres(store) => Arc::new(store.clone()),

@@ -9,6 +9,7 @@ mod cards;
 mod curators;
 mod dead_letters;
 mod feeds;
+mod generations;
 mod inbox;
 mod notifications;
 mod opening;

@@ -19,6 +19,7 @@ pub mod cards;
 pub mod curators;
 pub mod dead_letters;
 pub mod feeds;
+pub mod generations;
 pub mod grouping;
 pub mod inbox;
 pub mod notifications;
@@ -33,6 +34,7 @@ use std::time::Duration;
 use domain::cards::Card;
 use domain::curators::{Curator, CuratorId, FollowerChunk, Handle};
 use domain::event::archive::EventArchive;
+use domain::event::generation::Generations;
 use domain::event::outbox::OutboxReader;
 use domain::event::retention::Retention;
 use domain::{
@@ -41,11 +43,11 @@ use domain::{
 
 use crate::builders;
 
-/// An adapter under test: a store, the relay's side of its outbox, what was published, and what
-/// forgets.
-pub trait Adapter: Store + OutboxReader + EventArchive + Retention {}
+/// An adapter under test: a store, the relay's side of its outbox, what was published and in which
+/// generation, and what forgets.
+pub trait Adapter: Store + OutboxReader + EventArchive + Generations + Retention {}
 
-impl<T: Store + OutboxReader + EventArchive + Retention> Adapter for T {}
+impl<T: Store + OutboxReader + EventArchive + Generations + Retention> Adapter for T {}
 
 /// Turns a list of clauses into named tests for one adapter.
 ///
@@ -240,6 +242,18 @@ macro_rules! store_contract {
                 gives_back_what_a_claim_did_not_publish,
                 leaves_recording_alone_while_a_claim_is_held,
                 publishes_every_event_once_and_in_order_with_relays_at_once,
+            ]
+        );
+        $crate::contract!(
+            generations,
+            $fresh,
+            [
+                begins_with_other_data_and_tells_one_caller,
+                records_nothing_as_published_in_a_generation_that_is_over,
+                publishes_again_what_a_handler_has_still_to_act_on,
+                leaves_to_its_letter_what_failed_for_good,
+                looks_once_at_what_each_generation_published,
+                looks_at_so_many_at_a_time_in_order,
             ]
         );
         $crate::contract!(

@@ -10,6 +10,7 @@ mod cards;
 mod curators;
 mod dead_letters;
 mod feeds;
+mod generations;
 mod inbox;
 mod notifications;
 mod outbox;
@@ -33,6 +34,7 @@ use domain::{
 };
 use tokio::sync::{Mutex, Notify};
 
+use self::generations::QueueData;
 use self::notifications::Told;
 use self::outbox::Recorded;
 use self::unit_of_work::MemoryUnitOfWork;
@@ -64,6 +66,7 @@ struct State {
     /// (handler, event), and when it was handled.
     inbox: BTreeMap<(String, EventId), UnixMillis>,
     dead_letters: BTreeMap<FailedWork, DeadLetter>,
+    queue_data: Option<QueueData>,
 }
 
 impl MemoryStore {

@@ -1,5 +1,9 @@
 //! Cases in which events were lost or doubled elsewhere, a test of its name for each.
 
+use testkit::postgres::TestDatabase;
+use testkit::sql::Sql;
+use testkit::valkey::Persistence;
+
 use super::*;
 
 #[tokio::test]
@@ -171,4 +175,82 @@ async fn a_policy_fails_inside_a_group() {
     let one = until_told_in_one(&system, &followed.bob, &[first, failing, last]).await;
     assert_eq!(one["others"], 1, "Ada, and Cyd");
     assert_eq!(letters().await, Vec::<Value>::new());
+}
+
+/// Saves cards that wait in a Valkey which then loses everything, and waits for their effects with
+/// nobody doing anything.
+async fn recovers_what_valkey_loses(database: &str) {
+    let mut valkey = PrivateValkey::start_keeping(Persistence::Never)
+        .await
+        .unwrap();
+    let mut system = System::start_on(database, &valkey.url(), &[]).await;
+    let (ada, ada_token) = system.curator("ada").await;
+    let (_, bob_token) = system.curator("bob").await;
+    system.follow(&bob_token, &ada).await;
+    let workers = system.all_workers().await;
+    let handled = system.save(&ada_token, "https://example.org/handled").await;
+    system.until_arrived(&bob_token, &handled, 1).await;
+    // Two have registered, which is counted; one follows the other, and one has saved a card.
+    let sql = Sql::at(&system.database_url);
+    eventually("every event to be handled", || async {
+        let acted = sql.number("SELECT COUNT(*) FROM inbox").await.ok()?;
+        (acted == 8).then_some(())
+    })
+    .await;
+    drop(workers);
+
+    let mut cards = Vec::new();
+    for number in 0..3 {
+        let url = format!("https://example.org/{number}");
+        cards.push(system.save(&ada_token, &url).await);
+    }
+    until_published(&system).await;
+    valkey.kill().await.unwrap();
+    // A web process that starts on the new data learns from the database that it is new.
+    system.web.kill().unwrap();
+    valkey.restart().await.unwrap();
+    system.start_web_again().await;
+    let again = "of 7 events that were published before, 3 were not handled yet";
+    system.web.until_printed(again).await.unwrap();
+    let workers = system.all_workers().await;
+    for card in &cards {
+        system.until_arrived(&bob_token, card, 4).await;
+    }
+
+    // Once more, under the eyes of a process that runs.
+    drop(workers);
+    let card = system.save(&ada_token, "https://example.org/last").await;
+    until_published(&system).await;
+    valkey.kill().await.unwrap();
+    valkey.restart().await.unwrap();
+    let again = "of 4 events that were published before, 1 were not handled yet";
+    system.web.until_printed(again).await.unwrap();
+    let workers = system.all_workers().await;
+    system.until_arrived(&bob_token, &card, 5).await;
+    for card in cards.iter().chain([&handled, &card]) {
+        system.assert_once(&bob_token, card, 5).await;
+    }
+    drop(workers);
+}
+
+/// Waits until Valkey has acknowledged every event.
+async fn until_published(system: &System) {
+    let sql = Sql::at(&system.database_url);
+    let unpublished = "SELECT COUNT(*) FROM outbox WHERE published_at IS NULL";
+    eventually("every event to be published", || async {
+        (sql.number(unpublished).await.ok()? == 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lost_data_of_valkey_on_postgres() {
+    let database = TestDatabase::create().await;
+    recovers_what_valkey_loses(&database.url()).await;
+}
+
+#[tokio::test]
+async fn lost_data_of_valkey_on_sqlite() {
+    let dir = tempfile::tempdir().unwrap();
+    recovers_what_valkey_loses(&database_url(dir.path())).await;
 }

@@ -18,6 +18,9 @@ pub trait EventObserver: Send + Sync {
     /// The relay has published so many events.
     fn published(&self, _events: usize) {}
 
+    /// So many events are published again, because the queues have lost data.
+    fn published_again(&self, _events: u64) {}
+
     /// An event came again to a handler that had acted on it, and took no effect.
     fn duplicate(&self, _handler: &'static str) {}
 

@@ -4,14 +4,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::event::generation::Generation;
 use domain::event::outbox::{OutboxReader, Pending};
 use domain::event::publisher::{PublishError, Refusal, Retry};
-use domain::{Clock, EventPublisher, StoreError, UnixMillis};
+use domain::{Clock, EventId, EventPublisher, StoreError, UnixMillis};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::chain;
 use super::observer::EventObserver;
+use super::recovery::{Recovery, RecoveryError};
 
 /// How a relay works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,7 @@ pub struct OutboxRelay {
     clock: Arc<dyn Clock>,
     settings: RelaySettings,
     observer: Arc<dyn EventObserver>,
+    recovery: Option<Arc<Recovery>>,
 }
 
 /// What became of one look into the outbox.
@@ -77,6 +80,17 @@ impl OutboxRelay {
             clock,
             settings,
             observer: Arc::new(()),
+            recovery: None,
+        }
+    }
+
+    /// Remembers in which generation of the queues' data what is published, so that this publishes
+    /// it again if it is lost.
+    #[must_use]
+    pub fn recovered_by(self, recovery: Arc<Recovery>) -> Self {
+        Self {
+            recovery: Some(recovery),
+            ..self
         }
     }
 
@@ -145,13 +159,17 @@ impl OutboxRelay {
             return Ok(Pass::Done);
         }
         let envelopes: Vec<_> = pending.iter().map(|p| p.envelope.clone()).collect();
+        // Asked for before, so that what is lost after this was published in it.
+        let generation = match self.generation().await {
+            Ok(generation) => generation,
+            Err(RecoveryError::Store(error)) => return Err(error),
+            Err(error @ RecoveryError::Away(_)) => return Ok(away(envelopes.len(), &error)),
+        };
         let refusals = match self.publisher.publish(&envelopes).await {
             Ok(()) => Vec::new(),
             Err(PublishError::Refused(refusals)) => refusals,
             Err(error @ PublishError::Unavailable(_)) => {
-                let count = envelopes.len();
-                warn!(error = %chain(&error), "{count} events wait: the queues can't be reached");
-                return Ok(Pass::Away);
+                return Ok(away(envelopes.len(), &error));
             }
         };
         let refused: HashSet<_> = refusals.iter().map(|refusal| refusal.event).collect();
@@ -160,9 +178,9 @@ impl OutboxRelay {
             .map(|envelope| envelope.id)
             .filter(|id| !refused.contains(id))
             .collect();
-        self.outbox
-            .mark_published(&published, self.clock.now())
-            .await?;
+        if !self.record(&published, generation).await? {
+            return Ok(Pass::More);
+        }
         debug!("Published {} events", published.len());
         self.observer.published(published.len());
         let held_up = self.put_off_all(pending, refusals).await?;
@@ -173,6 +191,34 @@ impl OutboxRelay {
         } else {
             Pass::Done
         })
+    }
+
+    async fn generation(&self) -> Result<Option<Generation>, RecoveryError> {
+        match &self.recovery {
+            Some(recovery) => recovery.generation().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Records what was published; whether that was of use. It is published once more if the queues'
+    /// data is of another generation by now.
+    async fn record(
+        &self,
+        published: &[EventId],
+        generation: Option<Generation>,
+    ) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let (Some(recovery), Some(generation)) = (&self.recovery, generation) else {
+            self.outbox.mark_published(published, now).await?;
+            return Ok(true);
+        };
+        let recorded = recovery.record(generation, published, now).await?;
+        if recorded == 0 && !published.is_empty() {
+            // If that fails, the next pass finds out.
+            let _ = recovery.look().await;
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     /// Puts off what was refused; how many stay as they are, because an earlier event of the same
@@ -220,6 +266,11 @@ impl OutboxRelay {
         let until = self.clock.now().later(wait);
         self.outbox.defer(event, &reason, until).await
     }
+}
+
+fn away(events: usize, error: &(dyn std::error::Error + 'static)) -> Pass {
+    warn!(error = %chain(error), "{events} events wait: the queues can't be reached");
+    Pass::Away
 }
 
 fn until(now: UnixMillis, due: UnixMillis) -> Duration {

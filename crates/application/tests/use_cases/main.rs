@@ -13,6 +13,7 @@ mod feeds;
 mod following;
 mod in_process;
 mod notifications;
+mod recovery;
 mod registering;
 mod relay;
 mod relay_refusals;

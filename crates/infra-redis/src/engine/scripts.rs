@@ -246,6 +246,7 @@ script!(
 script!(SCHEDULERS, "schedulers", ["scheduler"]);
 
 script!(TALLY, "tally", []);
+script!(DATA_IDENTITY, "data_identity", []);
 
 script!(CHECK_PLACE, "check_place", []);
 script!(CHECK_JOBS, "check_jobs", ["homeless"]);

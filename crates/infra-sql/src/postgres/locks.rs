@@ -17,6 +17,8 @@ pub(super) enum Lock {
     Relaying = 3,
     /// Putting an author's cards in feeds (shared), or taking them back.
     Feeds = 4,
+    /// Looking at what was published in earlier generations of the queues' data.
+    Recovering = 5,
 }
 
 impl Lock {

@@ -231,7 +231,7 @@ impl OutboxReader for SqliteStore {
 }
 
 /// Ids as a JSON array of hexadecimal texts, the one kind of list that SQLite can bind.
-fn json_list(events: &[EventId]) -> String {
+pub(super) fn json_list(events: &[EventId]) -> String {
     let items: Vec<String> = events
         .iter()
         .map(|event| format!("\"{}\"", event.as_uuid().simple()))

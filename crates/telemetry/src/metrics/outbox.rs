@@ -9,14 +9,15 @@ use prometheus_client::registry::Unit;
 
 use super::{Metrics, gauge_value};
 
-/// `outbox_pending`, `outbox_parked`, `outbox_oldest_seconds`, `outbox_published_total` and
-/// `outbox_forgotten_total`.
+/// `outbox_pending`, `outbox_parked`, `outbox_oldest_seconds`, `outbox_published_total`,
+/// `outbox_published_again_total` and `outbox_forgotten_total`.
 #[derive(Debug, Clone)]
 pub struct OutboxMetrics {
     pending: Gauge,
     parked: Gauge,
     oldest: Gauge<f64, AtomicU64>,
     published: Counter,
+    published_again: Counter,
     forgotten: Counter,
 }
 
@@ -28,6 +29,7 @@ impl OutboxMetrics {
             parked: Gauge::default(),
             oldest: Gauge::default(),
             published: Counter::default(),
+            published_again: Counter::default(),
             forgotten: Counter::default(),
         };
         let registry = metrics.registry_mut();
@@ -53,6 +55,11 @@ impl OutboxMetrics {
             outbox.published.clone(),
         );
         registry.register(
+            "outbox_published_again",
+            "Events that are published again, because the queues have lost data",
+            outbox.published_again.clone(),
+        );
+        registry.register(
             "outbox_forgotten",
             "Published events that were old enough to forget",
             outbox.forgotten.clone(),
@@ -63,6 +70,11 @@ impl OutboxMetrics {
     /// So many events were published.
     pub fn published(&self, events: u64) {
         self.published.inc_by(events);
+    }
+
+    /// So many events are published again.
+    pub fn published_again(&self, events: u64) {
+        self.published_again.inc_by(events);
     }
 
     /// So many published events were forgotten.
@@ -89,6 +101,7 @@ mod tests {
         outbox.set(3, 1, Some(Duration::from_millis(1500)));
         outbox.published(2);
         outbox.published(5);
+        outbox.published_again(3);
         outbox.forgotten(4);
         let text = metrics.scrape().await.unwrap();
         for line in [
@@ -96,6 +109,7 @@ mod tests {
             "bellwether_outbox_parked 1\n",
             "bellwether_outbox_oldest_seconds 1.5\n",
             "bellwether_outbox_published_total 7\n",
+            "bellwether_outbox_published_again_total 3\n",
             "bellwether_outbox_forgotten_total 4\n",
         ] {
             assert!(text.contains(line), "{line} is not in {text}");

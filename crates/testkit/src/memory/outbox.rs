@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::event::generation::Generation;
 use domain::event::outbox::{Backlog, Claim, Outbox, OutboxReader, Pending};
 use domain::event::retention::Retention;
 use domain::{EventEnvelope, EventId, StoreError, UnixMillis};
@@ -17,6 +18,7 @@ pub(super) struct Recorded {
     refusals: u32,
     due_at: Option<UnixMillis>,
     state: RecordedState,
+    pub(super) published_in: Generation,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,7 @@ impl Recorded {
             refusals: 0,
             due_at: None,
             state: RecordedState::Waiting,
+            published_in: Generation::FIRST,
         }
     }
 
@@ -44,13 +47,22 @@ impl Recorded {
         matches!(self.state, RecordedState::Published(_))
     }
 
+    pub(super) fn publish(&mut self, now: UnixMillis, generation: Generation) {
+        self.state = RecordedState::Published(now);
+        self.published_in = generation;
+    }
+
+    pub(super) fn publish_again(&mut self) {
+        self.state = RecordedState::Waiting;
+    }
+
     fn is_waiting(&self) -> bool {
         self.state == RecordedState::Waiting
     }
 }
 
 impl State {
-    fn recorded(&mut self, event: EventId) -> impl Iterator<Item = &mut Recorded> {
+    pub(super) fn recorded(&mut self, event: EventId) -> impl Iterator<Item = &mut Recorded> {
         self.outbox
             .iter_mut()
             .filter(move |row| row.envelope.id == event && !row.is_published())

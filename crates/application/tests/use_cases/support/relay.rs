@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use application::events::recovery::Recovery;
 use application::events::relay::{OutboxRelay, RelaySettings};
 use domain::event::outbox::{Backlog, OutboxReader};
 use domain::{Clock, EventEnvelope, EventId, EventPublisher, Store, UnixMillis};
@@ -66,13 +67,20 @@ impl Stage {
         publisher: Arc<dyn EventPublisher>,
         settings: RelaySettings,
     ) -> RunningRelay {
+        start(self.make(publisher, settings))
+    }
+
+    /// Starts a relay to the fake publisher, what is lost behind which this publishes again.
+    pub(crate) fn relay_recovered_by(&self, recovery: &Arc<Recovery>) -> RunningRelay {
+        let publisher = Arc::clone(&self.publisher) as Arc<dyn EventPublisher>;
+        let relay = self.make(publisher, SETTINGS);
+        start(relay.recovered_by(Arc::clone(recovery)))
+    }
+
+    fn make(&self, publisher: Arc<dyn EventPublisher>, settings: RelaySettings) -> OutboxRelay {
         let outbox = Arc::clone(&self.outbox) as Arc<dyn OutboxReader>;
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let relay = OutboxRelay::new(outbox, publisher, clock, settings);
-        let stop = CancellationToken::new();
-        let told = stop.clone();
-        let task = TaskTracker::new().spawn(async move { relay.run(told).await });
-        RunningRelay { stop, task }
+        OutboxRelay::new(outbox, publisher, clock, settings)
     }
 
     /// Commits events to the outbox.
@@ -90,6 +98,13 @@ impl Stage {
         } = self.store.backlog().await.unwrap();
         (pending, parked)
     }
+}
+
+fn start(relay: OutboxRelay) -> RunningRelay {
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    let task = TaskTracker::new().spawn(async move { relay.run(told).await });
+    RunningRelay { stop, task }
 }
 
 /// A relay at work. Ends with the value.
