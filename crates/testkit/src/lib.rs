@@ -4,6 +4,7 @@
 
 pub mod builders;
 pub mod bullmq;
+mod certificates;
 pub mod clock;
 pub mod contract;
 pub mod faulty;

@@ -6,7 +6,6 @@
 //! [`PrivateValkey`] of their own. For what one server can't show there are [`SecureValkey`],
 //! [`ReplicatedValkey`] and [`ClusterValkey`].
 
-mod certificates;
 mod cluster;
 mod launch;
 mod node;

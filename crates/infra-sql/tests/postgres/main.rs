@@ -5,6 +5,7 @@
 mod contract;
 mod opening;
 mod sharing;
+mod tls;
 mod unreadable;
 
 use std::num::NonZeroU32;

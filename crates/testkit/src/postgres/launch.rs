@@ -97,6 +97,52 @@ pub(super) async fn container(
         .context("no Postgres container could be started")
 }
 
+/// The same with TLS. The image's own start makes data, so the server's files are put beside it: its
+/// user must own the key.
+pub(super) async fn secure_container(
+    port: u16,
+    certificate: &str,
+    key: &str,
+) -> Result<ContainerAsync<GenericImage>> {
+    let start = "printf '%s' \"$CERTIFICATE\" >/tmp/server.pem && \
+        printf '%s' \"$KEY\" >/tmp/server.key && \
+        chown postgres /tmp/server.pem /tmp/server.key && chmod 600 /tmp/server.key && \
+        exec docker-entrypoint.sh postgres -c fsync=off -c ssl=on \
+            -c ssl_cert_file=/tmp/server.pem -c ssl_key_file=/tmp/server.key";
+    GenericImage::new(IMAGE.0, IMAGE.1)
+        .with_wait_for(WaitFor::message_on_stderr("listening on IPv4 address"))
+        .with_mapped_port(port, 5432.tcp())
+        .with_env_var("POSTGRES_USER", OWNER)
+        .with_env_var("POSTGRES_DB", "postgres")
+        .with_env_var("POSTGRES_HOST_AUTH_METHOD", "trust")
+        .with_env_var("CERTIFICATE", certificate)
+        .with_env_var("KEY", key)
+        .with_cmd(["sh", "-c", start])
+        .start()
+        .await
+        .context("no Postgres container could be started")
+}
+
+/// Makes a file that of the user who runs the server.
+pub(super) fn give_to_server(path: &Path, dir: &Path) -> Result<()> {
+    if let Some((uid, gid)) = other_user(dir)? {
+        chown(path, Some(uid), Some(gid))?;
+    }
+    Ok(())
+}
+
+/// SIGQUIT makes all of the server's processes end where they are. SIGKILL would end the first of
+/// them alone, and a new one can't start while the others still work on the data.
+pub(super) fn end_at_once(child: &mut Child) -> Result<()> {
+    let pid = child.id().to_string();
+    let status = Command::new("kill").args(["-QUIT", &pid]).status()?;
+    if !status.success() {
+        bail!("the Postgres with the number {pid} could not be sent SIGQUIT");
+    }
+    child.wait()?;
+    Ok(())
+}
+
 /// Makes the data of a new server in an empty folder.
 pub(super) fn make_data(dir: &Path) -> Result<()> {
     if let Some((uid, gid)) = other_user(dir)? {

@@ -1,8 +1,8 @@
 //! A server of a test's own, which it may stop and start.
 
-use std::process::{Child, Command};
+use std::process::Child;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 use testcontainers::{ContainerAsync, GenericImage};
 
@@ -56,7 +56,7 @@ impl PrivatePostgres {
             Server::Container(container) => container.stop_with_timeout(Some(0)).await?,
             Server::Process(child) => {
                 if let Some(mut child) = child.take() {
-                    end_at_once(&mut child)?;
+                    launch::end_at_once(&mut child)?;
                 }
             }
         }
@@ -76,23 +76,11 @@ impl PrivatePostgres {
     }
 }
 
-/// SIGQUIT makes all of the server's processes end where they are. SIGKILL would end the first of
-/// them alone, and a new one can't start while the others still work on the data.
-fn end_at_once(child: &mut Child) -> Result<()> {
-    let pid = child.id().to_string();
-    let status = Command::new("kill").args(["-QUIT", &pid]).status()?;
-    if !status.success() {
-        bail!("the Postgres with the number {pid} could not be sent SIGQUIT");
-    }
-    child.wait()?;
-    Ok(())
-}
-
 impl Drop for PrivatePostgres {
     fn drop(&mut self) {
         if let Server::Process(Some(child)) = &mut self.server {
             // It may have ended by itself, which is what is wanted.
-            let _ = end_at_once(child);
+            let _ = launch::end_at_once(child);
         }
     }
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::certificates::Authority;
 use super::node::Node;
+use crate::certificates::Authority;
 use crate::port::free_port;
 
 /// A Valkey with a certificate for `localhost`, from an authority that nobody knows. It speaks

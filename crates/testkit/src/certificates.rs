@@ -4,10 +4,10 @@ use anyhow::Result;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 /// An authority of a test's own.
-pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    pub(super) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         // An authority goes by its name, and no two may share one.
         let name = format!("test authority {}", uuid::Uuid::new_v4().simple());
@@ -20,12 +20,12 @@ impl Authority {
     }
 
     /// Its own certificate, as PEM.
-    pub(super) fn certificate(&self) -> String {
+    pub(crate) fn certificate(&self) -> String {
         self.0.pem()
     }
 
     /// A certificate for a server of this name, and its key, as PEM.
-    pub(super) fn issue(&self, name: &str) -> Result<(String, String)> {
+    pub(crate) fn issue(&self, name: &str) -> Result<(String, String)> {
         let key = KeyPair::generate()?;
         let params = CertificateParams::new(vec![name.to_owned()])?;
         let certificate = params.signed_by(&key, &self.0)?;
