@@ -56,7 +56,10 @@ impl Reconciler {
         // An outage is told once, however long it lasts.
         let mut could_look = true;
         while !stop.is_cancelled() {
-            let look = self.look().await;
+            // What a look has kept stays if it is cut short, and its last letter is there or is not.
+            let Some(look) = stop.run_until_cancelled(self.look()).await else {
+                return;
+            };
             match &look {
                 Ok(0) => {}
                 Ok(kept) => info!(

@@ -22,6 +22,7 @@ mod text;
 mod unit_of_work;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::analytics::AnalyticsReader;
@@ -32,6 +33,7 @@ use domain::feeds::FeedReader;
 use domain::notifications::NotificationReader;
 use domain::{Store, StoreError, UnitOfWork};
 use sqlx::PgPool;
+use tracing::debug;
 
 use self::signals::Signals;
 use crate::DatabaseUrl;
@@ -45,11 +47,20 @@ pub struct PostgresStore {
     signals: Arc<Signals>,
 }
 
+/// How long connections may take to be closed.
+const CLOSING: Duration = Duration::from_secs(1);
+
 impl PostgresStore {
-    /// Closes all connections.
+    /// Closes all connections. One on which a statement still waits for its answer is given up after
+    /// a second: whoever asked is gone, and the server rolls back when it finds that out.
     pub async fn close(&self) {
         self.signals.stop().await;
-        self.pool.close().await;
+        if tokio::time::timeout(CLOSING, self.pool.close())
+            .await
+            .is_err()
+        {
+            debug!("A connection to Postgres is given up that owes an answer");
+        }
     }
 }
 

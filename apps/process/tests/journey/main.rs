@@ -7,6 +7,7 @@ mod arriving;
 mod bad_input;
 mod dead_letters;
 mod dying;
+mod hanging;
 mod losses;
 mod postgres;
 mod starting_and_stopping;
