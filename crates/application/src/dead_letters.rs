@@ -2,6 +2,7 @@
 
 mod reconcile;
 mod redrive;
+mod road;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use domain::{Clock, EventEnvelope, EventId, Page, PageRequest, StoreError, UnitO
 
 pub use reconcile::FailedJob;
 pub use redrive::{Redrive, RedriveReport};
+pub use road::OutboxRoad;
 
 use crate::SharedStore;
 

@@ -222,6 +222,7 @@ macro_rules! store_contract {
                 holds_back_later_events_of_a_deferred_subject,
                 goes_on_with_a_subject_once_the_deferred_event_left,
                 sets_a_parked_event_aside,
+                lets_what_was_set_aside_go_again,
                 names_a_due_time_at_which_something_is_pending,
                 forgets_a_due_time_once_the_event_left,
                 ignores_events_it_does_not_know,

@@ -1,5 +1,7 @@
 //! What becomes of jobs that fail for good, as an operator sees it.
 
+use testkit::sql::Sql;
+
 use super::*;
 use crate::support::text;
 
@@ -95,4 +97,42 @@ async fn a_replay_mends_a_feed_and_its_shadow_tells_so_before() {
     assert_eq!(system.feed(&bob_token).await, std::slice::from_ref(&card));
     let _workers = system.all_workers().await;
     system.until_arrived(&bob_token, &card, 1).await;
+}
+
+#[tokio::test]
+async fn an_embedded_process_keeps_letters_and_its_outbox_lets_their_events_go_again() {
+    let nowhere = format!("redis://127.0.0.1:{}", free_port().unwrap());
+    let system = System::start_with(&nowhere, &["--embedded"]).await;
+    let (ada, ada_token) = system.curator("ada").await;
+    let (_, bob_token) = system.curator("bob").await;
+    system.follow(&bob_token, &ada).await;
+    let sql = Sql::at(&system.database_url);
+    let run = async |statement: &str| sql.execute(statement.to_owned()).await.unwrap();
+    run("CREATE TRIGGER torn BEFORE INSERT ON feed_entries
+         BEGIN SELECT RAISE(ABORT, 'the feeds are torn'); END")
+    .await;
+    let card = system.save(&ada_token, "https://example.org/").await;
+    // It has been refused as often as it may, but for once.
+    eventually("the card to be refused", || async {
+        let last = "UPDATE outbox SET refusals = 4, due_at = 0 WHERE refusals = 1";
+        let changed = sql.execute(last.to_owned()).await.ok()?;
+        (changed == 1).then_some(())
+    })
+    .await;
+    let dead = until_letters(&system, "dead", 1).await;
+    assert_eq!(
+        (&dead[0]["class"], &dead[0]["attempts"]),
+        (&json!("exhausted"), &json!(5))
+    );
+    let reason = text(&dead[0]["reason"]);
+    assert!(reason.contains("the feeds are torn"), "{reason}");
+
+    run("DROP TRIGGER torn").await;
+    let fingerprint = text(&dead[0]["fingerprint"]);
+    let redrive = ["dead-letter", "redrive", "--fingerprint", &fingerprint];
+    let report = system.bellwether(&redrive).await;
+    assert_eq!(report["sent"].as_array().unwrap().len(), 1, "{report:#}");
+    system.until_arrived(&bob_token, &card, 1).await;
+    system.assert_once(&bob_token, &card, 1).await;
+    until_letters(&system, "resolved", 1).await;
 }

@@ -1,26 +1,33 @@
 //! Publishes events to handlers in the same process, without a queue.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use domain::event::dead_letter::{FailedAttempt, FailedForGood, FailedWork, FailureClass};
 use domain::event::publisher::{PublishError, Refusal, Retry};
-use domain::{Clock, EventEnvelope, EventId, EventPublisher};
+use domain::{Clock, EventEnvelope, EventId, EventPublisher, StoreError};
 
 use super::chain;
-use super::dispatcher::Dispatcher;
+use super::dispatcher::{Dispatcher, Failure};
 use super::observer::EventObserver;
+use crate::dead_letters::DeadLetters;
 use crate::queues::{QueueName, route};
 use crate::{SharedStore, handlers_of};
 
 /// Hands each event to the handlers of the queues it is routed to.
 ///
 /// "Safe with the destination" means handled here: an event whose handler fails is refused, so the
-/// outbox keeps it, puts it off and offers it again, and at last parks it. Handlers that succeeded
+/// outbox keeps it, puts it off and offers it again, and at last parks it, once a dead letter of each
+/// handler that failed is kept. Handlers that succeeded
 /// are passed over by the inbox then. A crash at any moment loses nothing, because the outbox holds
 /// the event until every handler has committed.
 pub struct InProcessPublisher {
     dispatchers: Vec<(QueueName, Dispatcher)>,
+    letters: DeadLetters,
+    clock: Arc<dyn Clock>,
+    /// How handlers failed in the last call, in case the event is given up for it.
+    failed: Mutex<HashMap<EventId, Vec<FailedForGood>>>,
 }
 
 impl InProcessPublisher {
@@ -32,6 +39,9 @@ impl InProcessPublisher {
         };
         Self {
             dispatchers: QueueName::ALL.map(dispatcher).into(),
+            letters: DeadLetters::new(Arc::clone(store), Arc::clone(clock)),
+            clock: Arc::clone(clock),
+            failed: Mutex::default(),
         }
     }
 
@@ -54,6 +64,13 @@ impl InProcessPublisher {
                 continue;
             }
             if let Err(error) = dispatcher.dispatch(envelope).await {
+                let failures = error.failures();
+                let failures = failures.map(|failure| self.failure(*queue, envelope, failure));
+                let failures: Vec<_> = failures.collect();
+                self.failed()
+                    .entry(envelope.id)
+                    .or_default()
+                    .extend(failures);
                 let retry = if error.can_be_mended() {
                     Retry::Later
                 } else {
@@ -71,12 +88,49 @@ impl InProcessPublisher {
         }
         refusal.map_or(Ok(()), Err)
     }
+
+    fn failed(&self) -> MutexGuard<'_, HashMap<EventId, Vec<FailedForGood>>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a letter says of a handler's failure, if it is one for good.
+    fn failure(
+        &self,
+        queue: QueueName,
+        envelope: &EventEnvelope,
+        failure: &Failure,
+    ) -> FailedForGood {
+        let (reason, failed_at) = (chain(failure.error.cause()), self.clock.now());
+        FailedForGood {
+            work: FailedWork {
+                queue: queue.to_string(),
+                job: envelope.id.to_string(),
+                handler: failure.handler.to_owned(),
+            },
+            event: Some(envelope.id),
+            kind: envelope.kind().to_string(),
+            payload: envelope.to_json(),
+            reason: reason.clone(),
+            class: if failure.error.can_be_mended() {
+                FailureClass::Exhausted
+            } else {
+                FailureClass::Permanent
+            },
+            attempts: 1,
+            history: vec![FailedAttempt {
+                at: Some(failed_at),
+                trace: reason,
+            }],
+            failed_at,
+        }
+    }
 }
 
 #[async_trait]
 impl EventPublisher for InProcessPublisher {
     async fn publish(&self, events: &[EventEnvelope]) -> Result<(), PublishError> {
         let mut refusals = Vec::new();
+        self.failed().clear();
         // The first event of each subject that comes again: later ones must not overtake it.
         let mut coming_again = HashMap::new();
         for envelope in events {
@@ -97,6 +151,14 @@ impl EventPublisher for InProcessPublisher {
         } else {
             Err(PublishError::Refused(refusals))
         }
+    }
+
+    async fn give_up(&self, event: &EventEnvelope, refusals: u32) -> Result<(), StoreError> {
+        let mut failures = self.failed().remove(&event.id).unwrap_or_default();
+        for failure in &mut failures {
+            failure.attempts = refusals;
+        }
+        self.letters.keep(&failures).await
     }
 }
 

@@ -246,18 +246,20 @@ impl OutboxRelay {
             if refusal.retry == Retry::Later {
                 put_off.insert(subject);
             }
-            self.put_off(pending.refusals + 1, refusal).await?;
+            self.put_off(pending, refusal).await?;
         }
         Ok(held_up)
     }
 
-    async fn put_off(&self, refusals: u32, refusal: Refusal) -> Result<(), StoreError> {
+    async fn put_off(&self, pending: &Pending, refusal: Refusal) -> Result<(), StoreError> {
+        let refusals = pending.refusals + 1;
         let Refusal {
             event,
             reason,
             retry,
         } = refusal;
         if retry == Retry::Never || refusals >= self.settings.max_refusals {
+            self.publisher.give_up(&pending.envelope, refusals).await?;
             error!(event.id = %event, "Event {event} is parked after {refusals} refusals: {reason}");
             return self.outbox.park(event, &reason).await;
         }

@@ -1,9 +1,16 @@
 //! Publishing to handlers in the same process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use application::dead_letters::{DeadLetters, OutboxRoad, Redrive};
 use application::events::in_process::InProcessPublisher;
+use async_trait::async_trait;
 use domain::analytics::AnalyticsReader;
+use domain::event::dead_letter::{
+    DeadLetter, DeadLetterFilter, FailureClass, LetterState, RedriveError, RedriveRoad,
+};
+use domain::event::outbox::OutboxReader;
 use domain::event::publisher::{PublishError, Refusal, Retry};
 use domain::{Clock, EventEnvelope, EventKind, EventPublisher, StoreError};
 use testkit::builders::{NOW, any_event, event_about};
@@ -159,4 +166,66 @@ async fn an_event_that_is_given_up_holds_up_nobody() {
     let refused = refusals(publisher(&app).publish(&events).await);
     let ids: Vec<_> = refused.iter().map(|refusal| refusal.event).collect();
     assert_eq!(ids, [events[0].id]);
+}
+
+#[tokio::test]
+async fn what_is_given_up_has_a_letter_for_each_handler_that_failed() {
+    let app = App::new();
+    let (bob, event) = saved_for_bob(&app).await;
+    let publisher = publisher(&app);
+    // Notifications, then feeds, then analytics.
+    app.store
+        .next_begins([Some(corrupt()), Some(unavailable()), None]);
+    let refused = refusals(publisher.publish(std::slice::from_ref(&event)).await);
+    assert_eq!(refused.len(), 1);
+    publisher.give_up(&event, 5).await.unwrap();
+    let letters = DeadLetters::new(app.store.shared(), Arc::new(app.clock.clone()));
+    let mut kept = letters.select(&DeadLetterFilter::default()).await.unwrap();
+    kept.sort_by(|one, other| one.failure.work.cmp(&other.failure.work));
+    let facts: Vec<_> = kept
+        .iter()
+        .map(|letter| {
+            let failure = &letter.failure;
+            let work = &failure.work;
+            (work.handler.as_str(), failure.class, failure.attempts)
+        })
+        .collect();
+    assert_eq!(
+        facts,
+        [
+            ("feeds.update", FailureClass::Exhausted, 5),
+            ("notifications.in-app", FailureClass::Permanent, 5),
+        ]
+    );
+
+    // The outbox lets it go again, and the handlers that act resolve their letters.
+    let outbox = app.store.memory.clone();
+    outbox.park(event.id, "given up").await.unwrap();
+    let road = OutboxRoad::new(Arc::new(outbox.clone()), Arc::new(NoRoad));
+    let redrive = Redrive::new(letters.clone(), Arc::new(road));
+    let ids: Vec<_> = kept.iter().map(|letter| letter.id).collect();
+    let report = redrive.send(&ids, Duration::ZERO).await.unwrap();
+    assert_eq!((report.sent.len(), report.refused.len()), (2, 0));
+    app.settle().await;
+    assert_eq!(effects(&app, &bob).await, (1, 1, 1));
+    for id in &ids {
+        let letter = letters.find(*id).await.unwrap();
+        assert_eq!(letter.state, LetterState::Resolved);
+    }
+
+    // What has left the outbox takes the other road.
+    outbox.mark_published(&[event.id], NOW).await.unwrap();
+    let road = OutboxRoad::new(Arc::new(outbox), Arc::new(NoRoad));
+    let sent = road.send(&kept[0]).await;
+    assert!(matches!(sent, Err(RedriveError::Refused(_))), "{sent:?}");
+}
+
+/// There are no queues.
+struct NoRoad;
+
+#[async_trait]
+impl RedriveRoad for NoRoad {
+    async fn send(&self, _letter: &DeadLetter) -> Result<(), RedriveError> {
+        Err(RedriveError::Refused("there are no queues".to_owned()))
+    }
 }

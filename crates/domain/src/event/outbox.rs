@@ -85,6 +85,11 @@ pub trait OutboxReader: Send + Sync {
     /// Sets an event aside for an operator: it is not tried again, and not lost.
     async fn park(&self, event: EventId, reason: &str) -> Result<(), StoreError>;
 
+    /// Lets an event that was set aside go again, with this payload and as if it had never been
+    /// refused; whether it is on its way. It is if it waits already, and it is not if it was
+    /// published or is not there.
+    async fn let_go(&self, event: EventId, payload: &str) -> Result<bool, StoreError>;
+
     /// When the next deferred event is due; absent if none is deferred.
     async fn next_due(&self) -> Result<Option<UnixMillis>, StoreError>;
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{EventEnvelope, EventId};
-use crate::store::BoxError;
+use crate::store::{BoxError, StoreError};
 
 /// Why events were not published.
 #[derive(Debug, thiserror::Error)]
@@ -47,4 +47,10 @@ pub enum Retry {
 pub trait EventPublisher: Send + Sync {
     /// Publishes events in the order given.
     async fn publish(&self, events: &[EventEnvelope]) -> Result<(), PublishError>;
+
+    /// Keeps what is to be known of an event that the last [`publish`](Self::publish) refused, before
+    /// it is set aside after so many refusals. Where this fails, it is not set aside yet.
+    async fn give_up(&self, _event: &EventEnvelope, _refusals: u32) -> Result<(), StoreError> {
+        Ok(())
+    }
 }

@@ -220,6 +220,25 @@ impl OutboxReader for PostgresStore {
         Ok(())
     }
 
+    async fn let_go(&self, event: EventId, payload: &str) -> Result<bool, StoreError> {
+        // What waits already has the payload that it was given.
+        let waits: Option<bool> = sqlx::query_scalar(
+            "WITH released AS (
+                 UPDATE outbox
+                 SET envelope = $2, parked_reason = NULL, refusals = 0, due_at = NULL
+                 WHERE event_id = $1 AND published_at IS NULL AND parked_reason IS NOT NULL
+             )
+             SELECT published_at IS NULL FROM outbox WHERE event_id = $1",
+        )
+        .bind(event.as_uuid())
+        .bind(storable(payload))
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(unavailable)?;
+        self.signals.tell();
+        Ok(waits.unwrap_or(false))
+    }
+
     async fn next_due(&self) -> Result<Option<UnixMillis>, StoreError> {
         // An event behind one that is due later doesn't count: it is not published at its own time.
         let due: Option<i64> = sqlx::query_scalar(

@@ -195,6 +195,23 @@ impl OutboxReader for SqliteStore {
         self.write(statement).await.map(drop)
     }
 
+    async fn let_go(&self, event: EventId, payload: &str) -> Result<bool, StoreError> {
+        // What waits already has the payload that it was given.
+        let statement = sqlx::query(
+            "UPDATE outbox
+             SET envelope = CASE WHEN parked_reason IS NULL THEN envelope ELSE ?2 END,
+                 refusals = CASE WHEN parked_reason IS NULL THEN refusals ELSE 0 END,
+                 due_at = CASE WHEN parked_reason IS NULL THEN due_at END,
+                 parked_reason = NULL
+             WHERE event_id = ?1 AND published_at IS NULL",
+        )
+        .bind(event.as_uuid())
+        .bind(payload);
+        let waits = self.write(statement).await? == 1;
+        self.recorded.notify_one();
+        Ok(waits)
+    }
+
     async fn next_due(&self) -> Result<Option<UnixMillis>, StoreError> {
         // An event behind one that is due later doesn't count: it is not published at its own time.
         // The index is named because SQLite would rather look through everything that waits.

@@ -126,6 +126,28 @@ pub async fn sets_a_parked_event_aside(store: &dyn Adapter) {
     assert_eq!(store.next_due().await.unwrap(), None);
 }
 
+pub async fn lets_what_was_set_aside_go_again(store: &dyn Adapter) {
+    let [parked, waiting, published, unknown] = [(); 4].map(|()| any_event());
+    record(store, &[parked.clone(), waiting.clone(), published.clone()]).await;
+    store.mark_published(&[published.id], NOW).await.unwrap();
+    defer(store, &parked, 1).await;
+    store.park(parked.id, "nobody takes it").await.unwrap();
+    defer(store, &waiting, 2).await;
+    let let_go = async |event: &EventEnvelope| {
+        let gone = store.let_go(event.id, &event.to_json()).await;
+        gone.unwrap()
+    };
+    assert!(let_go(&parked).await);
+    assert!(let_go(&waiting).await, "it is on its way");
+    assert!(!let_go(&published).await && !let_go(&unknown).await);
+    // One is as if it had never been refused, the other as it was.
+    let due = store.pending(NOW, 10).await.unwrap();
+    assert_eq!(due.len(), 1);
+    assert_eq!((due[0].envelope.id, due[0].refusals), (parked.id, 0));
+    assert_eq!(store.backlog().await.unwrap().parked, 0);
+    assert_eq!(pending(store, at(2)).await, [parked.id, waiting.id]);
+}
+
 pub async fn names_a_due_time_at_which_something_is_pending(store: &dyn Adapter) {
     let (ada, bob) = (CuratorId::generate(NOW), CuratorId::generate(NOW));
     let events = [event_about(ada), event_about(ada), event_about(bob)];

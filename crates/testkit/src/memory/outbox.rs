@@ -178,6 +178,26 @@ impl OutboxReader for MemoryStore {
         Ok(())
     }
 
+    async fn let_go(&self, event: EventId, payload: &str) -> Result<bool, StoreError> {
+        let envelope = EventEnvelope::from_json(payload).ok();
+        let waits = self
+            .change(|state| {
+                let mut waits = false;
+                for row in state.recorded(event) {
+                    waits = true;
+                    if row.state == RecordedState::Parked
+                        && let Some(envelope) = &envelope
+                    {
+                        *row = Recorded::new(envelope.clone());
+                    }
+                }
+                waits
+            })
+            .await;
+        self.recorded.notify_one();
+        Ok(waits)
+    }
+
     async fn next_due(&self) -> Result<Option<UnixMillis>, StoreError> {
         Ok(self.read(|state| {
             let deferred = state.waiting().filter(|(_, row)| row.due_at.is_some());

@@ -4,10 +4,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use application::dead_letters::Redrive;
+use application::dead_letters::{OutboxRoad, Redrive};
 use application::queues::QueueTable;
+use async_trait::async_trait;
 use clap::Args;
-use domain::event::dead_letter::{DeadLetter, DeadLetterId};
+use domain::event::dead_letter::{DeadLetter, DeadLetterId, RedriveError, RedriveRoad};
 use infra_redis::redriver::QueueRedriver;
 use process::settings::QueueSettingsArgs;
 use serde_json::json;
@@ -83,9 +84,16 @@ impl Redriving {
         if self.dry_run {
             return would_send(desk, letters);
         }
-        let connection = desk.server.connect().await?;
-        let table: QueueTable = self.queues.table();
-        let road = QueueRedriver::new(&connection, desk.server.prefix(), &table);
+        // Without Valkey, what never left the outbox can be sent all the same.
+        let beyond: Arc<dyn RedriveRoad> = match desk.server.connect().await {
+            Ok(connection) => {
+                let table: QueueTable = self.queues.table();
+                let prefix = desk.server.prefix();
+                Arc::new(QueueRedriver::new(&connection, prefix, &table))
+            }
+            Err(error) => Arc::new(NoQueues(format!("{error:#}"))),
+        };
+        let road = OutboxRoad::new(desk.database.outbox(), beyond);
         let redrive = Redrive::new(desk.letters.clone(), Arc::new(road));
         let ids: Vec<_> = letters.iter().map(|letter| letter.id).collect();
         let report = redrive.send(&ids, self.rate).await?;
@@ -134,5 +142,18 @@ impl Discard {
         desk.server
             .show(&json!({"discarded": ids}), |_| format!("Discarded {total}"))?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The queues can't be reached, for this reason.
+struct NoQueues(String);
+
+#[async_trait]
+impl RedriveRoad for NoQueues {
+    async fn send(&self, _letter: &DeadLetter) -> Result<(), RedriveError> {
+        Err(RedriveError::Refused(format!(
+            "its event is not in the outbox any more, and the queues can't be reached: {}",
+            self.0
+        )))
     }
 }

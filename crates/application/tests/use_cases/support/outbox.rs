@@ -88,6 +88,10 @@ impl OutboxReader for FakeOutbox {
         self.memory.park(event, reason).await
     }
 
+    async fn let_go(&self, event: EventId, payload: &str) -> Result<bool, StoreError> {
+        self.memory.let_go(event, payload).await
+    }
+
     async fn next_due(&self) -> Result<Option<UnixMillis>, StoreError> {
         self.memory.next_due().await
     }
