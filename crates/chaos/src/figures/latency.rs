@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use application::dead_letters::DeadLetters;
 use application::events::dispatcher::Dispatcher;
 use application::events::handler::{EventHandler, HandlerError, Progress};
+use application::events::recovery::Recovery;
 use application::events::relay::{OutboxRelay, RelaySettings};
 use application::queues::{QueueName, QueueTable};
 use async_trait::async_trait;
@@ -19,6 +20,7 @@ use infra_redis::engine::{
     Claimed, Connection, ConnectionSettings, JobContext, JobError, JobOptions, Processor, Queue,
     QueueId, Worker, WorkerSettings,
 };
+use infra_redis::identity::ValkeyData;
 use infra_redis::publisher::QueuePublisher;
 use infra_sql::Database;
 use testkit::builders::{NOW, any_event};
@@ -109,6 +111,9 @@ async fn whole(
         Arc::clone(&clock),
         RelaySettings::default(),
     );
+    let data = Arc::new(ValkeyData::new(&connection, PREFIX)?);
+    let recovery = Recovery::new(data, database.generations(), Arc::new(()));
+    let relay = relay.recovered_by(Arc::new(recovery));
     let stop = CancellationToken::new();
     let mut running = JoinSet::new();
     let token = stop.clone();

@@ -46,12 +46,10 @@ async fn sessions_are_encrypted_with_whoever_has_a_trusted_certificate() {
 #[tokio::test]
 async fn a_certificate_of_another_authority_is_refused_with_the_reason() {
     let server = SecurePostgres::start().await.unwrap();
-    for authority in [Some(server.other_ca_file()), None] {
-        for mode in ["verify-ca", "verify-full"] {
-            let mut parameters = format!("sslmode={mode}");
-            if let Some(authority) = authority {
-                parameters.push_str(&format!("&sslrootcert={}", authority.display()));
-            }
+    for mode in ["verify-ca", "verify-full"] {
+        for authority in [Some(server.other_ca_file()), None] {
+            let authority = authority.map(|file| format!("&sslrootcert={}", file.display()));
+            let parameters = format!("sslmode={mode}{}", authority.unwrap_or_default());
             let sentence = refusal(&server.url("localhost", &parameters)).await;
             assert!(sentence.contains("UnknownIssuer"), "{sentence}");
         }
