@@ -76,7 +76,9 @@ for _, key in ipairs(parent_order) do
 end
 
 for _, each in ipairs(targets) do
-  if each.has_ready and not is_blocked(each.queue, each.settings) then wake(each.queue) end
-  if each.has_delayed then wake_at_next_due(each.queue) end
+  if each.has_ready and not is_blocked(each.queue, each.settings) then
+    call('ZADD', each.queue.marker, 0, '0')
+  end
+  if each.has_delayed then rare().wake_at_next_due(each.queue) end
 end
 return results

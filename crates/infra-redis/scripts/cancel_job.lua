@@ -38,7 +38,7 @@ local settings = read_settings(queue)
 -- In the order in which a finishing job's are read.
 local fields = call('HMGET', key, 'processedOn', 'atm', 'deid', 'parentKey', 'parent')
 local job = { kind = 'failed', id = id, value = reason, keep = rule }
-local has_parent = tell_relatives(queue, settings, now, job, fields)
+local has_parent = rare().tell_relatives(queue, settings, now, job, fields)
 if rule == '0' then
   if has_parent then rare().detach(queue, key, false) end
   rare().drop_job(queue, id)

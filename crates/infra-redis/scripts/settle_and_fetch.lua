@@ -24,64 +24,26 @@
 ]]
 local queue = queue_at(ARGV[1])
 local now = tonumber(ARGV[2])
-local worker = {
-  lock_duration = ARGV[3],
-  name = ARGV[4],
-  limit_max = tonumber(ARGV[5]),
-  limit_window = tonumber(ARGV[6]),
-}
-local max_points = tonumber(ARGV[7])
 local settings = read_settings(queue)
 
--- A settled job as it is told of from `at` on, and where what is told of it ends.
-local function read_settled(at)
-  local kind = ARGV[at]
-  local job = { kind = kind, id = ARGV[at + 1], token = ARGV[at + 2] }
-  if kind == 'completed' then
-    job.value, job.keep = ARGV[at + 3], ARGV[at + 4]
-    return job, at + 5
-  end
-  if kind == 'put-off' or kind == 'limit' then
-    job.delay = ARGV[at + 3]
-    return job, at + 4
-  end
-  if kind == 'release' or kind == 'wait-for-children' then return job, at + 3 end
-  job.value, job.stacktrace, job.telemetry = ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
-  if kind == 'failed' then
-    job.attempts, job.keep = tonumber(ARGV[at + 6]), ARGV[at + 7]
-    return job, at + 8
-  end
-  job.lifo, job.delay = ARGV[at + 6] == '1', ARGV[at + 6]
-  return job, at + 7
-end
-
-local function settle(job)
-  local kind = job.kind
-  if kind == 'completed' or kind == 'failed' then return finish(queue, settings, now, job) end
-  local ways = rare()
-  if kind == 'retry' then return ways.retry_now(queue, settings, job) end
-  if kind == 'delay' then return ways.retry_later(queue, settings, now, job) end
-  if kind == 'put-off' then return ways.put_off_job(queue, settings, now, job) end
-  if kind == 'wait-for-children' then return ways.wait_for_children(queue, settings, now, job) end
-  if kind == 'limit' then return ways.hit_rate_limit(queue, settings, job) end
-  return ways.hand_back(queue, settings, job)
-end
-
+local codes, has_finished = {}, false
 local ended, locks, families = {}, {}, {}
 local at = 10
 for n = 1, tonumber(ARGV[9]) do
-  local job
-  job, at = read_settled(at)
-  ended[n] = job
-  local key = queue.prefix .. job.id
-  locks[n] = key .. ':lock'
-  if job.kind == 'completed' then
+  local kind, id = ARGV[at], ARGV[at + 1]
+  local job = { kind = kind, id = id, token = ARGV[at + 2] }
+  local key = queue.prefix .. id
+  ended[n], locks[n] = job, key .. ':lock'
+  if kind == 'completed' then
+    job.value, job.keep = ARGV[at + 3], ARGV[at + 4]
+    at = at + 5
     families[#families + 1] = key .. ':dependencies'
     families[#families + 1] = key .. ':unsuccessful'
+  else
+    at = rare().read_settled(job, at)
   end
 end
 
-local codes, has_finished = {}, false
 if #ended > 0 then
   local owners = call('MGET', unpack(locks))
   -- Few jobs have children: one look at all of them spares a look at each.
@@ -95,11 +57,12 @@ if #ended > 0 then
     end
     is_settled[job.id] = true
     -- What is wrong with one job must not keep the others from being settled.
-    local ok, code = pcall(settle, job)
+    local ok, code = pcall(settle, queue, settings, now, job)
     codes[n] = ok and code or rare().error_text(code)
     if code == 0 and (job.kind == 'completed' or job.kind == 'failed') then has_finished = true end
   end
   carry_out(queue)
+  local max_points = tonumber(ARGV[7])
   if max_points then
     for kind, count in pairs(put_off.counts) do
       rare().count_finished(queue, kind, count, now, max_points)
@@ -115,6 +78,12 @@ if #tokens > 0 then
     is_empty = call('EXISTS', queue.wait, queue.active, queue.prioritized, queue.delayed) == 0
   end
   if not is_empty then
+    local worker = {
+      lock_duration = ARGV[3],
+      name = ARGV[4],
+      limit_max = tonumber(ARGV[5]),
+      limit_window = tonumber(ARGV[6]),
+    }
     local given = {}
     if ARGV[8] == 'lost' then given, tokens = rare().given_out(queue, worker, tokens) end
     jobs, ttl, due, blocked = fetch(queue, settings, now, worker, tokens, ARGV[8] == 'busy')
@@ -122,7 +91,7 @@ if #tokens > 0 then
   end
 elseif #codes > 0 and settings.concurrency and not is_blocked(queue, settings) then
   -- A place under the global concurrency became free, and this worker doesn't take it.
-  wake(queue)
+  rare().wake(queue)
 end
 
 if has_finished and #jobs == 0 and ttl == 0 and due == 0 and not blocked

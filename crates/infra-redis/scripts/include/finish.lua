@@ -5,18 +5,18 @@ local function tell_relatives(queue, settings, now, job, fields)
   if not (deduplication_id or parent_key or parent_json) then return false end
   carry_out(queue)
   if deduplication_id then
-    rare().finish_deduplication(queue, job.id, deduplication_id)
+    finish_deduplication(queue, job.id, deduplication_id)
     -- What was held back may be a child of another job of this call.
     put_off.may_have_children = true
-    rare().requeue_deduplicated(queue, settings, now, deduplication_id)
+    requeue_deduplicated(queue, settings, now, deduplication_id)
   end
-  local parent_queue, parent_id, policy = rare().parent_of(parent_key, parent_json)
+  local parent_queue, parent_id, policy = parent_of(parent_key, parent_json)
   if not parent_queue then return false end
   local key = queue.prefix .. job.id
   if job.kind == 'failed' then
-    rare().child_failed(parent_queue, parent_id, policy, key, job.value, now)
+    child_failed(parent_queue, parent_id, policy, key, job.value, now)
   else
-    rare().child_completed(parent_queue, parent_id, key, job.value, now)
+    child_completed(parent_queue, parent_id, key, job.value, now)
   end
   return true
 end
@@ -26,7 +26,7 @@ local function finish(queue, settings, now, job)
   local key = queue.prefix .. job.id
   local has_failed = job.kind == 'failed'
   if put_off.may_have_children and not has_failed then
-    local code = rare().children_allow(key)
+    local code = children_allow(key)
     if code < 0 then
       -- The job's own state outranks its children's, as it does in other clients.
       if call('EXISTS', key) == 0 then return -1 end
@@ -40,9 +40,9 @@ local function finish(queue, settings, now, job)
   local attempts_made = (tonumber(fields[2]) or 0) + 1
   local value_field = has_failed and 'failedReason' or 'returnvalue'
   if job.keep == '0' then
-    if has_parent then rare().detach(queue, key, false) end
+    if has_parent then detach(queue, key, false) end
     if has_failed or put_off.may_have_children then
-      rare().drop_job(queue, job.id)
+      drop_job(queue, job.id)
     else
       put_off_drop(key)
     end

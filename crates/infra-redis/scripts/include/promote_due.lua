@@ -1,11 +1,8 @@
 -- How many delayed jobs a call makes ready at most, so that it stays short.
 local MOST_PROMOTED = 300
 
--- Makes delayed jobs ready whose time has come. Returns when the next one is due, as far as that was
--- looked up: 0 if none is delayed, nil if it is not known.
+-- Makes delayed jobs ready whose time has come.
 local function promote_due(queue, settings, now)
-  local first = next_due(queue)
-  if not first or first >= now + 1 then return first or 0 end
   local due = call('ZRANGEBYSCORE', queue.delayed, 0, (now + 1) * 4096 - 1,
     'LIMIT', 0, MOST_PROMOTED)
   call('ZREM', queue.delayed, unpack(due))
@@ -17,7 +14,7 @@ local function promote_due(queue, settings, now)
     if fields[1] or fields[2] or call('EXISTS', key) == 1 then
       local priority = tonumber(fields[1]) or 0
       if priority > 0 then
-        rare().push_ready(queue, id, priority)
+        push_ready(queue, id, priority)
       else
         ready[#ready + 1] = id
       end
@@ -28,5 +25,4 @@ local function promote_due(queue, settings, now)
   end
   if #ready > 0 then call('LPUSH', queue.wait, unpack(ready)) end
   if has_ready and not is_blocked(queue, settings) then wake(queue) end
-  return nil
 end

@@ -19,16 +19,16 @@ local function carry_out(queue)
     put_off.kept = nil
     call('ZADD', queue[kept.kind], unpack(kept.members))
     if kept.rule ~= '-1' then
-      rare().trim_finished(queue, queue[kept.kind], kept.now, kept.rule, #kept.members / 2)
+      trim_finished(queue, queue[kept.kind], kept.now, kept.rule, #kept.members / 2)
     end
   end
   if put_off.tells_due then
     put_off.tells_due = nil
-    wake_at_next_due(queue)
+    rare().wake_at_next_due(queue)
   end
   if put_off.wakes then
     put_off.wakes = nil
-    wake(queue)
+    rare().wake(queue)
   end
 end
 
@@ -45,22 +45,4 @@ local function put_off_finished(queue, now, job)
   end
   kept.members[#kept.members + 1] = now
   kept.members[#kept.members + 1] = job.id
-end
-
--- Removes everything that is stored about a job without children, except its lock.
-local function put_off_drop(key)
-  for _, each in ipairs({ job_keys(key) }) do put_off.gone[#put_off.gone + 1] = each end
-end
-
--- What every settlement starts with: the job exists, the worker holds it, it is active no more.
--- Returns a negative code, or the fields asked for, the first of which every active job has.
-local function let_go(queue, job, ...)
-  local key = queue.prefix .. job.id
-  local fields = call('HMGET', key, 'processedOn', ...)
-  if not fields[1] and call('EXISTS', key) == 0 then return -1 end
-  if job.owner ~= job.token then return job.owner and -6 or -2 end
-  put_off.gone[#put_off.gone + 1] = key .. ':lock'
-  put_off.let_go[#put_off.let_go + 1] = job.id
-  if call('LREM', queue.active, -1, job.id) == 0 then return -3 end
-  return 0, fields
 end

@@ -11,7 +11,14 @@ local key_by_name = {
   end,
 }
 local function queue_at(prefix)
-  return setmetatable({ prefix = prefix }, key_by_name)
+  return setmetatable({
+    prefix = prefix,
+    -- Nearly every call needs these, and a look that misses costs more.
+    meta = prefix .. 'meta',
+    wait = prefix .. 'wait',
+    active = prefix .. 'active',
+    events = prefix .. 'events',
+  }, key_by_name)
 end
 
 -- The keys that a job is stored in, its lock not among them.

@@ -6,8 +6,9 @@ local function trim_finished(queue, finished, now, rule, added)
   count = tonumber(count or rule)
   local function drop(ids)
     for _, id in ipairs(ids) do
-      detach(queue, queue.prefix .. id, false)
-      drop_job(queue, id)
+      local key = queue.prefix .. id
+      if call('HGET', key, 'parentKey') then rare().detach(queue, key, false) end
+      call('DEL', job_keys(key))
     end
   end
   if age and tonumber(age) >= 0 then

@@ -100,9 +100,10 @@ macro_rules! script {
 script!(
     ADD_JOBS,
     "add_jobs",
-    ["settings", "wake", "store_fields", "push_late"],
+    ["settings", "store_fields", "add_alone", "push_late"],
     rare: [
         "error_text",
+        "wake",
         storing,
         "cancelled",
         family,
@@ -110,39 +111,36 @@ script!(
         "attach_existing",
         "add_job",
     ] => "error_text = error_text, push_prioritized = push_prioritized, read_job = read_job,
-        add_job = add_job, parent_of = parent_of, release_parent_if_free = release_parent_if_free"
+        add_job = add_job, parent_of = parent_of, release_parent_if_free = release_parent_if_free,
+        wake_at_next_due = wake_at_next_due"
 );
 script!(
     SETTLE_AND_FETCH,
     "settle_and_fetch",
-    [
-        "settings",
-        "wake",
-        "put_off",
-        "promote_due",
-        "cancelled",
-        "finish",
-        "fetch",
-    ],
+    ["settings", "trim_finished", "put_off", "settle", "fetch"],
     rare: [
         "error_text",
+        "wake",
+        "let_go",
+        "cancelled",
         "store_fields",
         storing,
         family,
         "deduplication",
         "detach",
-        "trim_finished",
         "count_finished",
         "children_allow",
-        "given_out",
+        "finish",
         "put_back",
-    ] => "error_text = error_text, push_ready = push_ready, drop_job = drop_job,
-        parent_of = parent_of, child_failed = child_failed, child_completed = child_completed,
-        finish_deduplication = finish_deduplication, requeue_deduplicated = requeue_deduplicated,
-        detach = detach, trim_finished = trim_finished, count_finished = count_finished,
-        children_allow = children_allow, given_out = given_out, retry_now = retry_now,
-        retry_later = retry_later, put_off_job = put_off_job, hand_back = hand_back,
-        wait_for_children = wait_for_children, hit_rate_limit = hit_rate_limit"
+        "settle_otherwise",
+        "promote_due",
+        "start_limits",
+        "given_out",
+    ] => "error_text = error_text, wake = wake, next_due = next_due,
+        wake_at_next_due = wake_at_next_due, detach = detach,
+        count_finished = count_finished, read_settled = read_settled,
+        settle_otherwise = settle_otherwise, promote_due = promote_due, may_start = may_start,
+        count_started = count_started, given_out = given_out"
 );
 script!(EXTEND_LOCKS, "extend_locks", ["cancelled"]);
 script!(
@@ -153,24 +151,20 @@ script!(
 script!(
     CANCEL_JOB,
     "cancel_job",
-    [
-        "settings",
-        "wake",
-        "put_off",
-        "cancelled",
-        "finish",
-        "scheduler_job"
-    ],
+    ["settings", "trim_finished", "put_off", "scheduler_job"],
     rare: [
+        "wake",
+        "let_go",
+        "cancelled",
         "store_fields",
         storing,
         family,
         "deduplication",
         "detach",
-        "trim_finished",
-    ] => "drop_job = drop_job, parent_of = parent_of, child_failed = child_failed,
-        finish_deduplication = finish_deduplication, requeue_deduplicated = requeue_deduplicated,
-        detach = detach, trim_finished = trim_finished"
+        "children_allow",
+        "finish",
+    ] => "wake = wake, wake_at_next_due = wake_at_next_due, drop_job = drop_job,
+        tell_relatives = tell_relatives, detach = detach"
 );
 script!(PAUSE, "pause", []);
 script!(RESUME, "resume", ["wake"]);
