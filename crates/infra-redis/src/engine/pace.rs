@@ -78,8 +78,12 @@ impl Pace {
 
     /// The same, but absent near the server, where the next answer comes before.
     pub(crate) fn far_chance(&self) -> Option<Instant> {
-        self.next_chance()
-            .filter(|_| self.round_trip.get() > 2 * SHORTEST_GAP)
+        self.next_chance().filter(|_| self.is_far())
+    }
+
+    /// Whether a call takes much longer than one to a server nearby.
+    pub(crate) fn is_far(&self) -> bool {
+        self.round_trip.get() > 2 * SHORTEST_GAP
     }
 
     /// How long a call takes until it is answered; zero before the first is.

@@ -1,5 +1,7 @@
 //! A connection that waits for something to happen.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fred::clients::Client;
@@ -29,6 +31,8 @@ const UNBLOCK_INTERVAL: Duration = Duration::from_millis(20);
 pub(in crate::engine) struct BlockingConnection {
     client: Client,
     name: Option<String>,
+    /// Whether the connection may have been made anew since it was named.
+    may_be_nameless: Arc<AtomicBool>,
     naming: Option<JoinHandle<Result<(), Error>>>,
     is_closed: bool,
 }
@@ -41,9 +45,11 @@ impl BlockingConnection {
         name: Option<String>,
     ) -> Result<Self, ConnectError> {
         let client = settings.open().await?;
+        let may_be_nameless = Arc::new(AtomicBool::new(false));
         let naming = name.clone().map(|name| {
-            let client = client.clone();
+            let (client, nameless) = (client.clone(), Arc::clone(&may_be_nameless));
             client.clone().on_reconnect(move |_server| {
+                nameless.store(true, Ordering::Relaxed);
                 let (client, name) = (client.clone(), name.clone());
                 async move {
                     set_name(&client, &name).await;
@@ -54,6 +60,7 @@ impl BlockingConnection {
         let connection = Self {
             client,
             name,
+            may_be_nameless,
             naming,
             is_closed: false,
         };
@@ -151,8 +158,9 @@ impl BlockingConnection {
         let mut waited = Box::pin(client.custom(command, args));
         // The name goes in front of the wait on the same connection, so that no wait is without it
         // however recently the connection was made anew.
+        let is_nameless = self.may_be_nameless.swap(false, Ordering::Relaxed);
         let mut name = Box::pin(async {
-            if let Some(name) = &self.name {
+            if let Some(name) = self.name.as_ref().filter(|_| is_nameless) {
                 set_name(&self.client, name).await;
             }
         });
@@ -164,7 +172,11 @@ impl BlockingConnection {
         match waited {
             // How the library reports that the server's limit passed.
             Err(error) if *error.kind() == ErrorKind::Timeout => Ok(None),
-            other => Ok(Some(other?)),
+            Err(error) => {
+                self.may_be_nameless.store(true, Ordering::Relaxed);
+                Err(error.into())
+            }
+            Ok(value) => Ok(Some(value)),
         }
     }
 

@@ -156,9 +156,12 @@ impl<P: Processor> Runner<P> {
         self.slots.jobs() == 0 && self.ended.is_empty() && self.calls.in_flight() == 0
     }
 
-    /// There is room for a job, and none is expected before somebody tells of one.
+    /// There is room for a job, and none is expected before somebody tells of one. Near the server
+    /// the answer of a call is not held up for this: a signal that comes meanwhile stays there.
     fn is_waiting_for_work(&self) -> bool {
-        matches!(self.look, Look::Later(_)) && self.room() > 0
+        matches!(self.look, Look::Later(_))
+            && self.room() > 0
+            && (self.calls.in_flight() == 0 || self.pace.is_far())
     }
 
     /// How many jobs the worker may have: one a slot, and those it holds ahead of their turn.
