@@ -18,6 +18,10 @@ use testkit::proxy::Proxy;
 use testkit::valkey::{PrivateValkey, shared_url};
 use tokio::sync::Notify;
 
+/// How the answer to a call begins that settled one job. Other connections of a worker are answered
+/// when it pleases the server.
+const SETTLED: &str = "*4\r\n*1\r\n:0\r\n";
+
 /// A queue behind a proxy, and the same queue without it.
 async fn behind_proxy() -> (Proxy, TestQueue, TestQueue) {
     let url = shared_url().await;
@@ -65,7 +69,7 @@ async fn a_settlement_whose_answer_is_lost_takes_effect_once() {
             Ok(json!(null))
         }
     });
-    // No renewal during the test, so that the next answer is the settlement's.
+    // No renewal during the test, so that nothing else happens to the lock.
     let lock_duration = Duration::from_secs(600);
     let settings = WorkerSettings {
         lock_duration,
@@ -75,7 +79,7 @@ async fn a_settlement_whose_answer_is_lost_takes_effect_once() {
     let worker = proxied.work_with(processor, settings).await;
     let first = direct.add(json!(1)).await;
     next(&mut told).await;
-    proxy.drop_next_reply();
+    proxy.drop_next_reply_with(SETTLED);
     go.send(true).unwrap();
     let job = direct.finished(&first).await;
     assert_eq!(job.attempts_made, 1);
@@ -102,7 +106,7 @@ async fn a_settlement_that_was_recorded_is_no_loss_to_a_worker_that_stops_before
         }
     });
     let witness = Arc::new(Witness::default());
-    // No renewal during the test, so that the next answer is the settlement's.
+    // No renewal during the test, so that nothing else happens to the lock.
     let lock_duration = Duration::from_secs(600);
     let settings = WorkerSettings {
         lock_duration,
@@ -113,7 +117,7 @@ async fn a_settlement_that_was_recorded_is_no_loss_to_a_worker_that_stops_before
     let worker = proxied.work_with(processor, settings).await;
     proxied.add(json!(1)).await;
     next(&mut told).await;
-    proxy.drop_next_reply();
+    proxy.drop_next_reply_with(SETTLED);
     go.send(true).unwrap();
     // Before the call is made again, the worker is told to stop at once.
     witness.failed.notified().await;
