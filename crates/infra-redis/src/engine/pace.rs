@@ -3,7 +3,7 @@
 //! The first call goes at once. What becomes ready while it is in flight is gathered for the next
 //! one, which goes when it is full enough, when the first is answered, or when a part of a round
 //! trip has passed: near the server that makes few, full calls, two at a time, and far from it many
-//! calls on their way at once.
+//! calls on their way at once, the first few of which wait for nothing.
 
 use std::time::Duration;
 
@@ -11,6 +11,9 @@ use tokio::time::Instant;
 
 /// The most calls on their way at once.
 const MOST_IN_FLIGHT: usize = 32;
+
+/// How many calls on their way at once wait for nothing, far from the server.
+const PROMPT: usize = 8;
 
 /// The shortest wait between two calls of which neither is full. Longer than a round trip to a
 /// server nearby, whose answer comes first.
@@ -66,6 +69,7 @@ impl Pace {
             0 => true,
             1 if ready > 0 && 2 * ready >= full => true,
             MOST_IN_FLIGHT.. => false,
+            ..PROMPT if ready > 0 && self.is_far() => true,
             _ => ready >= full || self.next_chance().is_some_and(|chance| now >= chance),
         }
     }
@@ -125,11 +129,14 @@ mod tests {
         let mut pace = Pace::default();
         pace.sent(now);
         pace.answered(Some(80 * MILLI));
-        pace.sent(now);
+        for _ in 0..PROMPT {
+            assert!(pace.may_send(1, 50, now));
+            pace.sent(now);
+        }
         assert_eq!(pace.next_chance(), Some(now + 5 * MILLI));
         assert!(!pace.may_send(1, 50, now + 4 * MILLI));
         assert!(pace.may_send(1, 50, now + 5 * MILLI));
-        for _ in 0..MOST_IN_FLIGHT {
+        for _ in PROMPT..MOST_IN_FLIGHT {
             pace.sent(now);
         }
         assert!(!pace.may_send(50, 50, now + 80 * MILLI));
