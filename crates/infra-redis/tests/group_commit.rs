@@ -136,3 +136,13 @@ async fn while_valkey_is_away_every_add_is_told() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_add_is_small_since_a_service_may_have_thousands_under_way() {
+    let test = TestQueue::new().await;
+    let options = JobOptions::default();
+    let data = json!(1);
+    let add = test.queue.add("job", &data, &options);
+    let size = size_of_val(&add);
+    assert!(size <= 1200, "{size} bytes");
+}

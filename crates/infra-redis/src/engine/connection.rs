@@ -240,7 +240,10 @@ impl Connection {
             return Box::pin(self.follow(command, operation, args, attempts)).await;
         }
         let client = self.client.with_options(&options(&command, attempts));
-        decoded(operation, client.custom(command, args).await?)
+        // The library's future is large, and would be part of those of all who call this: each task
+        // that adds a job would be ten kilobytes, copied several times on its way to the runtime.
+        let sent = Box::pin(client.custom(command, args)).await;
+        decoded(operation, sent?)
     }
 
     /// Sends a command in a cluster. A slot that has moved costs an attempt, but nothing has run

@@ -81,7 +81,8 @@ impl GroupCommit {
             }
         };
         match outcome {
-            None => self.add_alone(job).await,
+            // Boxed, since many adds are under way at once, and of those one at most is alone.
+            None => Box::pin(self.add_alone(job)).await,
             // Whoever has the job tells of it, unless the runtime ends.
             Some(told) => told
                 .await

@@ -23,7 +23,9 @@ pub(super) async fn perform<P: Processor>(
     context: JobContext,
 ) -> Result<String, JobError> {
     // Whatever becomes of this job, its series goes on.
-    if let Err(error) = produce_next(context.connection(), context.keys(), &job).await {
+    if job.scheduler.is_some()
+        && let Err(error) = Box::pin(produce_next(context.connection(), context.keys(), &job)).await
+    {
         warn!(%error, "Job {} is put off: the next one of its scheduler could not be added", job.id);
         return Err(JobError::NotYet(SCHEDULER_RETRY));
     }

@@ -124,7 +124,8 @@ impl<P: Processor> Slots<P> {
             job.attempt = job.attempts_made + 1,
         );
         let attempt = perform(Arc::clone(&self.processor), Arc::clone(job), context);
-        let attempt = within_grace(attempt, Arc::clone(&held.hold), self.cancel_grace);
+        // Boxed, since it would be copied with each future that is made of it.
+        let attempt = within_grace(Box::pin(attempt), Arc::clone(&held.hold), self.cancel_grace);
         let handle = self.attempts.spawn(attempt.instrument(span));
         self.at_work.insert(handle.id(), held);
     }
