@@ -13,6 +13,7 @@ mod settlement;
 mod slots;
 mod stalled;
 mod trouble;
+mod turn;
 mod waker;
 
 use std::time::Duration;

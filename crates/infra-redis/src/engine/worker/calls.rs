@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::WorkerSettings;
 use super::settlement::{Expects, Round, Settlement, settle_and_fetch};
 use super::trouble::Trouble;
+use super::turn::let_others_go_on;
 use crate::engine::connection::Connection;
 use crate::engine::error::EngineError;
 use crate::engine::keys::QueueKeys;
@@ -120,7 +121,7 @@ impl Calls {
         self.in_flight.push(made);
         if self.in_flight.len() > 1 {
             // The client's task writes it, before the answer to another one is taken.
-            tokio::task::yield_now().await;
+            let_others_go_on().await;
         }
     }
 

@@ -17,6 +17,7 @@ use super::look::{Look, instant_of, may_have_work, pass_on};
 use super::renewal::LeaseKeeper;
 use super::settlement::{Expects, Round, Settlement};
 use super::slots::{Ended, Slots};
+use super::turn::let_others_go_on;
 use super::waker::{Wake, Waker};
 use super::{JobOutcome, StopReport, WorkerSettings};
 use crate::engine::cancel::is_cancelled;
@@ -133,7 +134,7 @@ impl<P: Processor> Runner<P> {
                 Some(answer) = self.calls.answer() => {
                     self.take(answer);
                     // Jobs that end at once are settled together.
-                    tokio::task::yield_now().await;
+                    let_others_go_on().await;
                 }
                 Some(ended) = self.slots.ended(&self.leases) => self.note_ended(ended),
                 wake = waker.woken() => self.wake(wake).await,
