@@ -18,9 +18,9 @@ use testkit::proxy::Proxy;
 use testkit::valkey::{PrivateValkey, shared_url};
 use tokio::sync::Notify;
 
-/// How the answer to a call begins that settled one job. Other connections of a worker are answered
-/// when it pleases the server.
-const SETTLED: &str = "*4\r\n*1\r\n:0\r\n";
+/// How the answer to a call begins that settled one job and took none. Other connections of a worker
+/// are answered when it pleases the server.
+const SETTLED: &str = "*3\r\n:0\r\n:0\r\n";
 
 /// A queue behind a proxy, and the same queue without it.
 async fn behind_proxy() -> (Proxy, TestQueue, TestQueue) {

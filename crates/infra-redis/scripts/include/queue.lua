@@ -1,5 +1,3 @@
-local call = redis.call
-
 -- A queue by what its keys start with: `queue.wait` is its list of waiting jobs, and so on. Flows
 -- and bulk adds reach several queues in one call, so a key is made when it is first asked for; all
 -- of them share a hash tag with the key that the call was routed by.

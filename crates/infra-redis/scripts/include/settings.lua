@@ -1,7 +1,7 @@
--- The queue's settings, read once a call. `blocked` means that no job may start now: the queue is
+-- The queue's settings, read once a call; `fields` are given if they were. `blocked` means that no job may start now: the queue is
 -- paused, or as many jobs are active as its global concurrency allows.
-local function read_settings(queue)
-  local fields = call('HMGET', queue.meta,
+local function read_settings(queue, fields)
+  fields = fields or call('HMGET', queue.meta,
     'paused', 'concurrency', 'max', 'duration', 'opts.maxLenEvents')
   local settings = {
     paused = fields[1] and true or false,

@@ -5,7 +5,8 @@ local function settle(queue, settings, now, job)
     return rare().settle_otherwise(queue, settings, now, job)
   end
   local key = queue.prefix .. job.id
-  local fields = call('HMGET', key, 'processedOn', 'atm', 'deid', 'parentKey', 'parent', 'defa')
+  local fields = job.fields
+    or call('HMGET', key, 'processedOn', 'atm', 'deid', 'parentKey', 'parent', 'defa')
   if not fields[1] or job.owner ~= job.token
     or fields[3] or fields[4] or fields[5] or fields[6] then
     job.fields = fields

@@ -154,9 +154,13 @@ pub(crate) struct Fetched {
 const FIELDS: usize = 11;
 
 impl Fetched {
-    /// Decodes one job of `settle_and_fetch`.
-    pub(crate) fn decode(decoder: Decoder, reply: Reply) -> Result<Self, EngineError> {
-        let fields = decoder.array::<FIELDS>(reply)?;
+    /// Decodes the next job of those that `settle_and_fetch` returns.
+    pub(crate) fn decode(
+        decoder: Decoder,
+        items: &mut impl Iterator<Item = Reply>,
+    ) -> Result<Self, EngineError> {
+        let fields = Reply::List(items.take(FIELDS).collect());
+        let fields = decoder.array::<FIELDS>(fields)?;
         let [
             name,
             data,

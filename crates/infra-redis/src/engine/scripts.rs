@@ -66,14 +66,15 @@ macro_rules! fragment {
 /// other.
 ///
 /// A script makes all its functions anew in every call. What few calls need is given as `rare`, with
-/// the names by which it is reached as `rare().name`, and made when it is first asked for.
+/// the names by which it is reached as `rare().name`, and made when it is first asked for. What most
+/// calls need that do little is written out in `alone`, which comes before all functions.
 macro_rules! script {
     ($name:ident, $file:literal, [$($fragment:tt),* $(,)?]) => {
-        script!(@ $name, $file, concat!($(fragment!($fragment),)* ""));
+        script!(@ $name, $file, "", concat!($(fragment!($fragment),)* ""));
     };
-    ($name:ident, $file:literal, [$($fragment:tt),* $(,)?],
+    ($name:ident, $file:literal, $(alone: $alone:literal,)? [$($fragment:tt),* $(,)?],
      rare: [$($rare:tt),* $(,)?] => $names:literal) => {
-        script!(@ $name, $file, concat!(
+        script!(@ $name, $file, concat!($(fragment!($alone))?), concat!(
             fragment!("rare_ahead"),
             $(fragment!($fragment),)*
             "local parts\nfunction rare()\n  if parts then return parts end\n",
@@ -81,9 +82,11 @@ macro_rules! script {
             "  parts = { ", $names, " }\n  return parts\nend\n",
         ));
     };
-    (@ $name:ident, $file:literal, $fragments:expr) => {
+    (@ $name:ident, $file:literal, $alone:expr, $fragments:expr) => {
         pub(crate) static $name: Script = {
             const SOURCE: &str = concat!(
+                fragment!("call"),
+                $alone,
                 fragment!("queue"),
                 $fragments,
                 include_str!(concat!("../../scripts/", $file, ".lua"))
@@ -100,7 +103,8 @@ macro_rules! script {
 script!(
     ADD_JOBS,
     "add_jobs",
-    ["settings", "store_fields", "add_alone", "push_late"],
+    alone: "add_alone",
+    ["settings", "store_fields", "push_late"],
     rare: [
         "error_text",
         "wake",
@@ -117,6 +121,7 @@ script!(
 script!(
     SETTLE_AND_FETCH,
     "settle_and_fetch",
+    alone: "settle_and_fetch_alone",
     ["settings", "trim_finished", "put_off", "settle", "fetch"],
     rare: [
         "error_text",

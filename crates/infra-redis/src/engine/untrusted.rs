@@ -20,7 +20,7 @@ pub fn job(bytes: &[u8]) {
     let texts: Vec<_> = lines.iter().cloned().map(Reply::Text).collect();
     // An odd number of lines has a last one that is nothing's value.
     let _ = Job::from_fields("17", Reply::List(texts.clone()));
-    let Ok(fetched) = Fetched::decode(Decoder("a test"), Reply::List(texts)) else {
+    let Ok(fetched) = Fetched::decode(Decoder("a test"), &mut texts.into_iter()) else {
         return;
     };
     let next = fetched.attempts_made.checked_add(1);

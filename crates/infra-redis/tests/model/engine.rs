@@ -1,7 +1,7 @@
 //! The engine's side: the same operations, sent to Valkey at the model's time.
 
 use super::keyspace::{Keyspace, items, text, texts};
-use super::working::{Claim, Claimed, Outcome, POINTS, Settlement};
+use super::working::{Claim, Claimed, Outcome, POINTS, Settlement, keeps_metrics};
 use super::world::NewJob;
 use crate::engine::Queue;
 use crate::engine::connection::Connection;
@@ -9,7 +9,7 @@ use crate::engine::keys::{QueueId, QueueKeys};
 use crate::engine::options;
 use crate::engine::producer::{self, EncodedJob, Placement};
 use crate::engine::reply::Reply;
-use crate::engine::script_tests::settlement_args;
+use crate::engine::script_tests::{FIELDS, ID, settlement_args};
 use crate::engine::scripts::{self, Script};
 
 /// How many jobs a script may look at; few, so that an operation takes several calls.
@@ -93,35 +93,38 @@ impl Engine {
         let limit = claim
             .limit
             .map(|(max, window)| (max.to_string(), window.to_string()));
-        let (max, window) = limit.unwrap_or_default();
+        let points = keeps_metrics(number).then(|| POINTS.to_string());
+        let limits = match (limit, points) {
+            (None, None) => String::new(),
+            (limit, points) => {
+                let (max, window) = limit.unwrap_or_default();
+                format!("{max}:{window}:{}", points.unwrap_or_default())
+            }
+        };
         let mut args = vec![now.to_string(), claim.lock_millis.to_string()];
         args.extend([
             claim.worker.to_owned(),
-            max,
-            window,
-            POINTS.to_string(),
+            limits,
             if claim.is_repeated { "lost" } else { "" }.to_owned(),
+            claim.tokens.len().to_string(),
         ]);
         args.push(settlements.len().to_string());
         args.extend(settlements.iter().flat_map(arguments));
         args.extend(claim.tokens.iter().cloned());
         let args: Vec<_> = args.iter().map(String::as_str).collect();
-        let reply = self.call(number, &scripts::SETTLE_AND_FETCH, &args).await;
-        let [codes, jobs, limited_for, due] = <[Reply; 4]>::try_from(items(reply)).unwrap();
+        let reply = items(self.call(number, &scripts::SETTLE_AND_FETCH, &args).await);
+        let [rest @ .., limited_for, due] = &reply[..] else {
+            panic!("not two times: {reply:?}")
+        };
+        let (jobs, codes) = rest.split_at(rest.len() - settlements.len());
         let claimed = Claimed {
-            ids: items(jobs)
-                .into_iter()
-                .map(|job| {
-                    let job = items(job);
-                    text(&job[job.len() - 2])
-                })
-                .collect(),
-            is_limited: int(&limited_for) > 0,
-            due: text(&due).parse().unwrap(),
+            ids: jobs.chunks(FIELDS).map(|job| text(&job[ID])).collect(),
+            is_limited: int(limited_for) > 0,
+            due: text(due).parse().unwrap(),
             // Not told: it only keeps the end of the queue from being announced.
             is_blocked: false,
         };
-        (items(codes).iter().map(int).collect(), claimed)
+        (codes.iter().map(int).collect(), claimed)
     }
 
     /// Repeats a script that tells how many jobs it looked at and how many it moved.

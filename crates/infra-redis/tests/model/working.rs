@@ -52,6 +52,11 @@ pub(super) struct Settlement {
 /// How many points of metrics are kept.
 pub(super) const POINTS: usize = 3;
 
+/// Whether a queue's workers keep metrics. Those of the other one do not, as most don't.
+pub(super) fn keeps_metrics(number: usize) -> bool {
+    number == 0
+}
+
 impl World {
     pub(super) fn settle_and_claim(
         &mut self,
@@ -388,6 +393,9 @@ impl World {
 
     /// Metrics (4.22).
     fn count_finished(&mut self, number: usize, kind: &'static str) {
+        if !keeps_metrics(number) {
+            return;
+        }
         let counts = self.queues[number].metrics.entry(kind).or_default();
         let before = counts.count;
         counts.count += 1;

@@ -5,12 +5,12 @@ use super::*;
 impl Fixture {
     /// Makes a claim again whose answer was lost.
     async fn fetch_again(&self, now: u64, tokens: &[&str]) -> Fetch {
-        let now = now.to_string();
-        let head = [now.as_str(), "30000", "w1", "", "", "", "lost", "0"];
+        let (now, count) = (now.to_string(), tokens.len().to_string());
+        let head = [now.as_str(), "30000", "w1", "", "lost", &count, "0"];
         let reply = self
             .call(&scripts::SETTLE_AND_FETCH, head.iter().chain(tokens))
             .await;
-        Fetch::from(reply)
+        Fetch::of(reply, 0)
     }
 
     async fn lock_millis(&self, id: &str) -> i64 {

@@ -7,12 +7,14 @@ impl Fixture {
     async fn fetch_knowing(&self, hint: &str, settled: &[[&str; 11]], tokens: &[&str]) -> Fetch {
         let now = NOW.to_string();
         let count = settled.len().to_string();
-        let head = [&now, "30000", "w1", "", "", "", hint, &count].map(str::to_owned);
+        let wanted = tokens.len().to_string();
+        let head = [&now, "30000", "w1", "", hint, &wanted, &count].map(str::to_owned);
         let args = head
             .into_iter()
             .chain(settled.iter().flat_map(settlement_args))
             .chain(tokens.iter().map(ToString::to_string));
-        Fetch::from(self.call(&scripts::SETTLE_AND_FETCH, args).await)
+        let reply = self.call(&scripts::SETTLE_AND_FETCH, args).await;
+        Fetch::of(reply, settled.len())
     }
 
     async fn delayed(&self) -> Reply {

@@ -168,14 +168,15 @@ impl Fixture {
         tokens: &[&str],
     ) -> Fetch {
         let mut args = vec![now.to_string(), "30000".to_owned(), "w1".to_owned()];
-        args.push(limit.map_or_else(String::new, |limit| limit.max.to_string()));
-        args.push(limit.map_or_else(String::new, |limit| limit.window.as_millis().to_string()));
-        args.extend([String::new(), "0".to_owned()]);
+        args.push(limit.map_or_else(String::new, |limit| {
+            format!("{}:{}:", limit.max, limit.window.as_millis())
+        }));
+        args.extend([String::new(), tokens.len().to_string()]);
         args.push(settled.len().to_string());
         args.extend(settled.iter().flat_map(settlement_args));
         args.extend(tokens.iter().map(ToString::to_string));
         let reply = self.call(&scripts::SETTLE_AND_FETCH, args).await;
-        Fetch::from(reply)
+        Fetch::of(reply, settled.len())
     }
 
     async fn keyspace(&self) -> String {
@@ -220,6 +221,10 @@ pub(crate) fn settlement_args(settlement: &[&str; 11]) -> Vec<String> {
     args.map(str::to_owned).collect()
 }
 
+/// How much `settle_and_fetch` tells of a job that was taken, and where its id stands.
+pub(crate) const FIELDS: usize = 11;
+pub(crate) const ID: usize = 9;
+
 /// What `settle_and_fetch` answered.
 #[derive(Debug)]
 struct Fetch {
@@ -229,32 +234,24 @@ struct Fetch {
     due: String,
 }
 
-impl From<Reply> for Fetch {
-    fn from(reply: Reply) -> Self {
+impl Fetch {
+    /// Reads the answer of a call that settled this many jobs.
+    fn of(reply: Reply, settled: usize) -> Self {
         let Reply::List(parts) = reply else {
             panic!("not a list: {reply:?}")
         };
-        let [
-            Reply::List(codes),
-            Reply::List(jobs),
-            Reply::Int(limited_for),
-            due,
-        ] = &parts[..]
-        else {
-            panic!("not four parts: {parts:?}")
+        let [rest @ .., limited_for, due] = &parts[..] else {
+            panic!("not two times: {parts:?}")
         };
-        let id = |job: &Reply| match job {
-            Reply::List(parts) => text(&parts[parts.len() - 2]),
-            other => panic!("not a job: {other:?}"),
-        };
-        let code = |code: &Reply| match code {
-            Reply::Int(code) => *code,
-            other => panic!("not a code: {other:?}"),
+        let (jobs, codes) = rest.split_at(rest.len() - settled);
+        let int = |number: &Reply| match number {
+            Reply::Int(number) => *number,
+            other => panic!("not a number: {other:?}"),
         };
         Self {
-            codes: codes.iter().map(code).collect(),
-            ids: jobs.iter().map(id).collect(),
-            limited_for: *limited_for,
+            codes: codes.iter().map(int).collect(),
+            ids: jobs.chunks(FIELDS).map(|job| text(&job[ID])).collect(),
+            limited_for: int(limited_for),
             due: text(due),
         }
     }

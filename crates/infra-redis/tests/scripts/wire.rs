@@ -63,7 +63,7 @@ async fn the_minutes_that_passed_are_closed_as_a_job_finishes() {
     fixture.fetch(NOW, None, &["a", "b", "c", "d", "e"]).await;
     let finish = async |now: u64, id: &str, token: &str| {
         let mut args = vec![now.to_string(), "30000".to_owned()];
-        args.extend(["", "", "", "4", "0", "1"].map(String::from));
+        args.extend(["", "::4", "", "0", "1"].map(String::from));
         args.extend(settlement_args(&completed(id, token, ["-1", "-1", "0"])));
         fixture.call(&scripts::SETTLE_AND_FETCH, args).await;
         fixture.lines("metrics").await

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::WorkerSettings;
-use super::settlement::{Expects, Round, Settlement, settle_and_fetch};
+use super::settlement::{Claim, Expects, Round, Settlement, settle_and_fetch};
 use super::trouble::Trouble;
 use super::turn::let_others_go_on;
 use crate::engine::connection::Connection;
@@ -25,8 +25,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(1);
 /// A call to be made.
 pub(super) struct Call {
     pub(super) settlements: Vec<Settlement>,
-    /// One for each job to claim.
-    pub(super) tokens: Vec<String>,
+    pub(super) claim: Claim,
     pub(super) expects: Expects,
     /// How many signals had been heard when it was made.
     pub(super) signals: u64,
@@ -110,7 +109,7 @@ impl Calls {
     /// It is under way when this returns. If it went only when answers are waited for, answers that
     /// came together would all be taken first, and the server would have nothing to do meanwhile.
     pub(super) async fn make(&mut self, call: Call, give_up: CancellationToken) {
-        self.claiming += call.tokens.len();
+        self.claiming += call.claim.jobs;
         self.settling += call.settlements.len();
         let mut made: BoxFuture<'static, Answer> =
             Box::pin(make(Arc::clone(&self.means), call, give_up));
@@ -128,7 +127,7 @@ impl Calls {
     /// The next answer; absent if no call is in flight. Cancel-safe.
     pub(super) async fn answer(&mut self) -> Option<Answer> {
         let answer = self.in_flight.next().await?;
-        self.claiming -= answer.call.tokens.len();
+        self.claiming -= answer.call.claim.jobs;
         self.settling -= answer.call.settlements.len();
         Some(answer)
     }
@@ -143,7 +142,7 @@ async fn make(means: Arc<Means>, mut call: Call, give_up: CancellationToken) -> 
             &means.keys,
             &means.settings,
             &call.settlements,
-            &call.tokens,
+            &call.claim,
             call.expects,
         );
         match result.await {

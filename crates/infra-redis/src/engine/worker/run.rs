@@ -15,7 +15,7 @@ use super::calls::{Answer, Call, Calls};
 use super::leases::Leases;
 use super::look::{Look, instant_of, may_have_work, pass_on};
 use super::renewal::LeaseKeeper;
-use super::settlement::{Expects, Round, Settlement};
+use super::settlement::{Claim, Expects, Round, Settlement};
 use super::slots::{Ended, Slots};
 use super::turn::let_others_go_on;
 use super::waker::{Wake, Waker};
@@ -56,7 +56,7 @@ pub(super) struct Runner<P> {
     settings: WorkerSettings,
     /// What makes this worker's tokens its own.
     identity: String,
-    next_token: u64,
+    next_claim: u64,
     leases: Leases,
     slots: Slots<P>,
     calls: Calls,
@@ -84,7 +84,7 @@ impl<P: Processor> Runner<P> {
     ) -> Self {
         Self {
             identity: uuid::Uuid::new_v4().to_string(),
-            next_token: 0,
+            next_claim: 0,
             leases: keeper.leases().clone(),
             slots: Slots::new(connection.clone(), keys.clone(), processor, &settings),
             calls: Calls::new(connection.clone(), keys.clone(), settings.clone()),
@@ -222,7 +222,7 @@ impl<P: Processor> Runner<P> {
         let batch = self.ended.len().min(self.batch());
         Some(Call {
             settlements: self.ended.drain(..batch).collect(),
-            tokens: self.tokens(wanted),
+            claim: self.claim(wanted),
             expects: self.expected(now),
             signals: self.signals,
         })
@@ -248,12 +248,10 @@ impl<P: Processor> Runner<P> {
         self.calls.make(call, give_up).await;
     }
 
-    fn tokens(&mut self, count: usize) -> Vec<String> {
-        let first = self.next_token;
-        self.next_token += count as u64;
-        (first..self.next_token)
-            .map(|n| format!("{}:{n}", self.identity))
-            .collect()
+    fn claim(&mut self, jobs: usize) -> Claim {
+        let token = format!("{}:{}", self.identity, self.next_claim);
+        self.next_claim += 1;
+        Claim { jobs, token }
     }
 
     async fn wake(&mut self, wake: Wake) {
@@ -326,11 +324,11 @@ impl<P: Processor> Runner<P> {
             return;
         };
         self.note_settled(&call, &round);
-        if !call.tokens.is_empty() {
-            self.has_plenty = round.jobs.len() >= call.tokens.len();
+        if call.claim.jobs > 0 {
+            self.has_plenty = round.jobs.len() >= call.claim.jobs;
             // A signal that came since may be about what this call did not see.
             self.look = if self.signals == call.signals {
-                Look::after(&round, call.tokens.len())
+                Look::after(&round, call.claim.jobs)
             } else {
                 Look::Now
             };
@@ -451,7 +449,7 @@ impl<P: Processor> Runner<P> {
             let batch = self.ended.len().min(MAX_SETTLEMENTS);
             let call = Call {
                 settlements: self.ended.drain(..batch).collect(),
-                tokens: Vec::new(),
+                claim: self.claim(0),
                 expects: Expects::Anything,
                 signals: self.signals,
             };

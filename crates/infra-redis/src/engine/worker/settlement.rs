@@ -349,30 +349,33 @@ pub(super) enum Expects {
     LostCall,
 }
 
-/// Ends the work on jobs and claims a job for each token, in one call.
+/// How many jobs a call claims at most, and the token of the first; the others' have their number
+/// behind it, from 2. No two calls have the same.
+#[derive(Debug)]
+pub(super) struct Claim {
+    pub(super) jobs: usize,
+    pub(super) token: String,
+}
+
+/// Ends the work on jobs and claims others, in one call.
 ///
-/// If the answer is lost, the same settlements and tokens may be sent again: those settlements that
+/// If the answer is lost, the same settlements and claim may be sent again: those settlements that
 /// took effect then fail with a missing lock, and the jobs claimed are given out again.
 pub(super) async fn settle_and_fetch(
     connection: &Connection,
     keys: &QueueKeys,
     settings: &WorkerSettings,
     settlements: &[Settlement],
-    tokens: &[String],
+    claim: &Claim,
     expects: Expects,
 ) -> Result<Round, EngineError> {
-    let limit = settings.rate_limit;
     let write_args = |args: &mut Vec<String>| {
         args.extend([
             keys.base().to_owned(),
             clock::now().to_string(),
             millis(settings.lock_duration).to_string(),
             settings.name.clone().unwrap_or_default(),
-            limit.map_or_else(String::new, |limit| limit.max.to_string()),
-            limit.map_or_else(String::new, |limit| millis(limit.window).to_string()),
-            settings
-                .metrics_points
-                .map_or_else(String::new, |points| points.to_string()),
+            limits(settings),
             match expects {
                 Expects::Anything => "",
                 Expects::LostCall => "lost",
@@ -380,12 +383,13 @@ pub(super) async fn settle_and_fetch(
                 Expects::Plenty => "busy",
             }
             .to_owned(),
+            claim.jobs.to_string(),
             settlements.len().to_string(),
         ]);
         for settlement in settlements {
             settlement.write(args);
         }
-        args.extend(tokens.iter().cloned());
+        args.push(claim.token.clone());
     };
     let reply = SETTLE_AND_FETCH
         .call_for(connection, &[keys], write_args)
@@ -393,13 +397,31 @@ pub(super) async fn settle_and_fetch(
     decode(reply, settlements)
 }
 
+/// The worker's own limits, as the script takes them.
+fn limits(settings: &WorkerSettings) -> String {
+    let (limit, points) = (settings.rate_limit, settings.metrics_points);
+    if limit.is_none() && points.is_none() {
+        return String::new();
+    }
+    let text = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
+    format!(
+        "{}:{}:{}",
+        text(limit.map(|limit| limit.max.into())),
+        text(limit.map(|limit| millis(limit.window))),
+        text(points.map(u64::from)),
+    )
+}
+
 fn decode(reply: Reply, settlements: &[Settlement]) -> Result<Round, EngineError> {
     let decoder = Decoder("settle_and_fetch");
-    let [codes, jobs, ttl, due] = decoder.array::<4>(reply)?;
-    let codes = decoder.list(codes)?;
-    if codes.len() != settlements.len() {
+    let mut items = decoder.list(reply)?;
+    let (Some(due), Some(ttl)) = (items.pop(), items.pop()) else {
+        return Err(decoder.unexpected("two times"));
+    };
+    let Some(count) = items.len().checked_sub(settlements.len()) else {
         return Err(decoder.unexpected("a code for each settled job"));
-    }
+    };
+    let codes = items.split_off(count);
     let settled = codes
         .into_iter()
         .zip(settlements)
@@ -426,10 +448,11 @@ fn decode(reply: Reply, settlements: &[Settlement]) -> Result<Round, EngineError
             })
         });
     let settled = settled.collect::<Result<_, EngineError>>()?;
-    let jobs = decoder.list(jobs)?.into_iter();
-    let jobs = jobs
-        .map(|job| Fetched::decode(decoder, job))
-        .collect::<Result<_, _>>()?;
+    let mut items = items.into_iter();
+    let mut jobs = Vec::new();
+    while items.len() > 0 {
+        jobs.push(Fetched::decode(decoder, &mut items)?);
+    }
     let ttl = decoder.count(&ttl)?;
     let due: f64 = decoder
         .text(due)?

@@ -1,0 +1,109 @@
+-- Most calls of a worker with little to do end the work on one job at most, which completed and
+-- concerns no other, and find one at most. They are written out here, and nothing of what follows is
+-- made for them. A call that turns out to be another one goes on below with what is known by then:
+-- the queue's settings, the job's fields, whether it is settled, and a job that was taken.
+local known = {}
+local at = ARGV[8] == '1' and 14 or 9
+local is_alone = ARGV[5] == '' and ARGV[6] ~= 'lost' and ARGV[7] ~= '0'
+  and (ARGV[7] == '1' or ARGV[6] ~= 'busy')
+  and (ARGV[8] == '0' or at == 14 and ARGV[9] == 'completed'
+    and (ARGV[13] == '0' or ARGV[13] == '-1'))
+
+if is_alone then
+  local settings = call('HMGET', KEYS[1],
+    'paused', 'concurrency', 'max', 'duration', 'opts.maxLenEvents')
+  known.settings = settings
+  is_alone = settings[5] and not (settings[1] or settings[2] or settings[3])
+end
+
+if is_alone and at == 14 then
+  local id = ARGV[10]
+  local key = ARGV[1] .. id
+  local lock = key .. ':lock'
+  -- A key of another type is told of below as what is wrong with this job.
+  local fields = redis.pcall('HMGET', key,
+    'processedOn', 'atm', 'deid', 'parentKey', 'parent', 'defa')
+  if not fields.err then known.fields = fields end
+  is_alone = fields[1] and not (fields[3] or fields[4] or fields[5] or fields[6])
+    and redis.pcall('GET', lock) == ARGV[11]
+    -- What is left of children is looked for as well, which spares removing it.
+    and call('EXISTS', key .. ':dependencies', key .. ':unsuccessful',
+      key .. ':processed', key .. ':failed') == 0
+    and call('LREM', ARGV[1] .. 'active', '-1', id) == 1
+  if is_alone then
+    if ARGV[13] == '0' then
+      call('DEL', lock, key, key .. ':logs')
+    else
+      call('HSET', key, 'atm', (tonumber(fields[2]) or 0) + 1,
+        'returnvalue', ARGV[12], 'finishedOn', ARGV[2])
+      call('DEL', lock)
+      call('ZADD', ARGV[1] .. 'completed', ARGV[2], id)
+    end
+    call('SREM', ARGV[1] .. 'stalled', id)
+    call('XADD', ARGV[1] .. 'events', 'MAXLEN', '~', known.settings[5], '*',
+      'event', 'completed', 'jobId', id, 'returnvalue', ARGV[12], 'prev', 'active')
+    known.is_settled = true
+  end
+end
+
+if is_alone then
+  local prefix, is_busy, due, id = ARGV[1], ARGV[6] == 'busy', 0, nil
+  local wait, active, prioritized = prefix .. 'wait', prefix .. 'active', prefix .. 'prioritized'
+  local delayed = prefix .. 'delayed'
+  local is_empty = ARGV[6] == 'quiet' and call('EXISTS', wait, active, prioritized, delayed) == 0
+  if not is_empty then
+    if not is_busy then
+      local first = call('ZRANGE', delayed, '0', '0', 'WITHSCORES')[2]
+      due = first and tonumber(first) / 4096 or 0
+    end
+    -- Jobs that are due go to their places first, which is not done here.
+    is_alone = due == 0 or due >= ARGV[2] + 1
+    if is_alone then
+      id = call('RPOPLPUSH', wait, active)
+      if not id then
+        id = call('ZPOPMIN', prioritized)[1]
+        if id then call('LPUSH', active, id) end
+      end
+    end
+  end
+  if id then
+    local key = prefix .. id
+    -- Ids that start with `0:` are markers of clients before 5.0.
+    local job = string.sub(id, 1, 2) ~= '0:' and call('HMGET', key,
+      'name', 'data', 'opts', 'timestamp', 'ats', 'atm', 'stacktrace', 'defa', 'rjk')
+    if job and (job[1] or job[2] or job[3] or job[4]) then
+      call('SET', key .. ':lock', ARGV[at], 'PX', ARGV[3])
+      call('XADD', prefix .. 'events', '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+      local started = (tonumber(job[5]) or 0) + 1
+      if ARGV[4] ~= '' then
+        call('HSET', key, 'processedOn', ARGV[2], 'ats', started, 'pb', ARGV[4])
+      else
+        call('HSET', key, 'processedOn', ARGV[2], 'ats', started)
+      end
+      job[10], job[11] = id, ARGV[at]
+      local is_more = is_busy or call('EXISTS', wait, prioritized) > 0
+      if is_more and ARGV[7] ~= '1' then
+        known.job = job
+      else
+        if is_more then call('ZADD', prefix .. 'marker', '0', '0') end
+        -- Told to those alone who are short of jobs.
+        if ARGV[7] == '1' then due = 0 end
+        if known.is_settled then
+          job[12], job[13], job[14] = 0, 0, tostring(due)
+        else
+          job[12], job[13] = 0, tostring(due)
+        end
+        return job
+      end
+    else
+      call('LREM', active, '1', id)
+    end
+  elseif is_alone and not is_busy then
+    if known.is_settled and due == 0
+      and (is_empty or call('EXISTS', wait, active, prioritized) == 0) then
+      call('XADD', prefix .. 'events', '*', 'event', 'drained')
+    end
+    if known.is_settled then return { 0, 0, tostring(due) } end
+    return { 0, tostring(due) }
+  end
+end
