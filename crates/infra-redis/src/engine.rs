@@ -78,6 +78,7 @@ mod scripts;
 mod slot;
 mod state;
 mod tally;
+mod turn;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod untrusted;

@@ -5,10 +5,12 @@
 mod support;
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use infra_redis::engine::{EngineError, JobId, JobOptions, ParentJob, Reply, ScriptError};
 use serde_json::json;
 use support::TestQueue;
+use testkit::proxy::Proxy;
 use testkit::valkey::PrivateValkey;
 use tokio::task::JoinSet;
 
@@ -135,6 +137,33 @@ async fn while_valkey_is_away_every_add_is_told() {
             "{result:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn far_away_those_that_an_answer_lets_add_again_go_together() {
+    let server = PrivateValkey::start().await.unwrap();
+    let direct = TestQueue::at(&server.url()).await;
+    let address = server.url();
+    let proxy = Proxy::start(address.strip_prefix("redis://").unwrap());
+    let proxy = proxy.await.unwrap();
+    proxy.delay(Duration::from_millis(5));
+    let far = TestQueue::at(&proxy.url()).await;
+    // From its first answer on the queue's handle knows how far the server is.
+    far.add(json!(0)).await;
+    let before = calls(&direct, "evalsha").await;
+    let mut adding = JoinSet::new();
+    for _ in 0..50 {
+        let queue = far.queue.clone();
+        adding.spawn(async move {
+            for n in 0..10 {
+                let options = JobOptions::default();
+                queue.add("job", &json!(n), &options).await.unwrap();
+            }
+        });
+    }
+    adding.join_all().await;
+    let calls = calls(&direct, "evalsha").await - before;
+    assert!(calls <= 50, "{calls} calls for 500 jobs");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use super::error::EngineError;
 use super::pace::Pace;
 use super::producer::{self, EncodedJob};
 use super::reply::Decoder;
+use super::turn::let_others_go_on;
 
 /// The most jobs in one call, so that it never blocks the server for long.
 pub(super) const MAX_JOBS: usize = 100;
@@ -41,6 +42,8 @@ struct State {
     waiting: Vec<Waiting>,
     /// Whether a task sleeps until the next call may go.
     has_timer: bool,
+    /// Whether a task sends those that wait as soon as those that are about to add have.
+    is_gathering: bool,
 }
 
 struct Waiting {
@@ -76,7 +79,7 @@ impl GroupCommit {
                     job: job.clone(),
                     outcome,
                 });
-                self.send_if_due(&mut state);
+                self.send_gathered(&mut state);
                 Some(told)
             }
         };
@@ -102,6 +105,24 @@ impl GroupCommit {
             .pop()
             .ok_or_else(|| Decoder("add_jobs").unexpected("an id"))?;
         Ok(result?)
+    }
+
+    /// Sends those that wait, if a call may go. Far from the server, where several may go at once,
+    /// those that an answer lets add again go together, instead of each alone until none may.
+    fn send_gathered(self: &Arc<Self>, state: &mut State) {
+        if !state.pace.is_far() {
+            return self.send_if_due(state);
+        }
+        if !state.is_gathering {
+            state.is_gathering = true;
+            let this = Arc::clone(self);
+            self.tasks.spawn(async move {
+                let_others_go_on().await;
+                let mut state = this.lock();
+                state.is_gathering = false;
+                this.send_if_due(&mut state);
+            });
+        }
     }
 
     /// Sends those that wait, if a call may go.

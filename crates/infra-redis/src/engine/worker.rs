@@ -13,7 +13,6 @@ mod settlement;
 mod slots;
 mod stalled;
 mod trouble;
-mod turn;
 mod waker;
 
 use std::time::Duration;

@@ -4,7 +4,12 @@ use super::settle_and_fetch::settlement;
 use super::*;
 
 impl Fixture {
-    async fn fetch_knowing(&self, hint: &str, settled: &[[&str; 11]], tokens: &[&str]) -> Fetch {
+    pub(super) async fn fetch_knowing(
+        &self,
+        hint: &str,
+        settled: &[[&str; 11]],
+        tokens: &[&str],
+    ) -> Fetch {
         let now = NOW.to_string();
         let count = settled.len().to_string();
         let wanted = tokens.len().to_string();

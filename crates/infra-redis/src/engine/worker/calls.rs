@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 use super::WorkerSettings;
 use super::settlement::{Claim, Expects, Round, Settlement, settle_and_fetch};
 use super::trouble::Trouble;
-use super::turn::let_others_go_on;
 use crate::engine::connection::Connection;
 use crate::engine::error::EngineError;
 use crate::engine::keys::QueueKeys;
+use crate::engine::turn::let_others_go_on;
 
 /// The waits between calls while Valkey is away.
 const MIN_BACKOFF: Duration = Duration::from_millis(50);

@@ -17,7 +17,6 @@ use super::look::{Look, instant_of, may_have_work, pass_on};
 use super::renewal::LeaseKeeper;
 use super::settlement::{Claim, Expects, Round, Settlement};
 use super::slots::{Ended, Slots};
-use super::turn::let_others_go_on;
 use super::waker::{Wake, Waker};
 use super::{JobOutcome, StopReport, WorkerSettings};
 use crate::engine::cancel::is_cancelled;
@@ -26,6 +25,7 @@ use crate::engine::error::ScriptError;
 use crate::engine::keys::QueueKeys;
 use crate::engine::pace::Pace;
 use crate::engine::processor::Processor;
+use crate::engine::turn::let_others_go_on;
 
 /// The most settlements in one call, so that it never blocks the server for long; more would save
 /// nothing.

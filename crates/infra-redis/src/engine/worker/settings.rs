@@ -90,7 +90,7 @@ pub struct WorkerSettings {
     /// How long the attempt at a job may go on after the job was cancelled, before it is ended; 5
     /// seconds by default.
     pub cancel_grace: Duration,
-    /// The longest sleep before looking for jobs that nobody announced; 10 seconds by default.
+    /// The longest sleep before looking for jobs that nobody announced; 12 seconds by default.
     pub idle_poll: Duration,
     /// Which completed jobs are kept, where the job's own options don't say.
     pub keep_completed: Keep,
@@ -117,7 +117,7 @@ impl Default for WorkerSettings {
             stalled_interval: Duration::from_secs(30),
             max_stalls: 1,
             cancel_grace: Duration::from_secs(5),
-            idle_poll: Duration::from_secs(10),
+            idle_poll: Duration::from_secs(12),
             keep_completed: Keep::All,
             keep_failed: Keep::All,
             metrics_points: None,

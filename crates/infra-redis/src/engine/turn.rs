@@ -7,7 +7,7 @@ use std::task::Poll;
 ///
 /// Tokio's own `yield_now` asks the system for what has arrived, too, which costs a lone job one of
 /// its three system calls.
-pub(super) async fn let_others_go_on() {
+pub(crate) async fn let_others_go_on() {
     let mut has_yielded = false;
     poll_fn(|context| {
         if has_yielded {
