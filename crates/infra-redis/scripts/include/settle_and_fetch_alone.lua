@@ -55,9 +55,9 @@ if is_alone then
     if not is_busy then
       local first = call('ZRANGE', delayed, '0', '0', 'WITHSCORES')[2]
       due = first and tonumber(first) / 4096 or 0
+      -- Jobs that are due go to their places first, which is not done here.
+      is_alone = not first or due >= ARGV[2] + 1
     end
-    -- Jobs that are due go to their places first, which is not done here.
-    is_alone = due == 0 or due >= ARGV[2] + 1
     if is_alone then
       id = call('RPOPLPUSH', wait, active)
       if not id then

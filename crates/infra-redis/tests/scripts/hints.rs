@@ -80,3 +80,11 @@ async fn a_quiet_queue_is_drained_once_and_what_is_there_all_the_same_is_found()
     let fixture = due_behind(0).await;
     assert_eq!(fixture.fetch_knowing("quiet", &[], &["b"]).await.ids, ["1"]);
 }
+
+#[tokio::test]
+async fn a_job_that_is_due_at_any_time_is_found_alone() {
+    let fixture = Fixture::new().await;
+    fixture.add(&[DUE]).await;
+    fixture.on("ZADD", Suffix::Delayed, &["0", "1"]).await;
+    assert_eq!(fixture.fetch_knowing("", &[], &["a"]).await.ids, ["1"]);
+}
