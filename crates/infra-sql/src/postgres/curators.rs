@@ -16,11 +16,12 @@ use crate::rows::curators::{CredentialsRow, CuratorRow, TokenRow};
 #[async_trait]
 impl CuratorRepository for PostgresUnitOfWork {
     async fn add(&mut self, curator: &Curator, password: &PasswordHash) -> Result<(), StoreError> {
-        // A conflict is an answer, not an error of the database: the unit of work goes on.
+        // A conflict is an answer, not an error of the database: the unit of work goes on. Of two that
+        // add the same curator at once, one meets the other's id before it meets the handle.
         let done = sqlx::query(
             "INSERT INTO curators (id, handle, display_name, password_hash, registered_at)
              VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (handle) DO NOTHING",
+             ON CONFLICT DO NOTHING",
         )
         .bind(curator.id.as_uuid())
         .bind(curator.handle.as_str())
