@@ -164,9 +164,12 @@ async fn a_job_that_is_cancelled_at_work_has_no_effect_and_a_letter_that_can_be_
     let failure = &letters[0].failure;
     assert_eq!(failure.class, FailureClass::Cancelled);
     assert_eq!(failure.reason, "cancelled: by Ada");
-    send_all(&installation, &store).await;
-    slow.began.notified().await;
-    slow.leave.add_permits(1);
+    // Together: who sends notes it in the storage, which the handler may have by then.
+    let leave = async {
+        slow.began.notified().await;
+        slow.leave.add_permits(1);
+    };
+    tokio::join!(send_all(&installation, &store), leave);
     eventually("the letter to be resolved", || async {
         (all(&store).await[0].state == LetterState::Resolved).then_some(())
     })
