@@ -1,5 +1,5 @@
--- The queue's settings, read once a call; `fields` are given if they were. `blocked` means that no job may start now: the queue is
--- paused, or as many jobs are active as its global concurrency allows.
+-- The queue's settings, read once a call; `fields` are given if they were. `blocked` means that no job
+-- may start now: the queue is paused, or as many jobs are active as its global concurrency allows.
 local function read_settings(queue, fields)
   fields = fields or call('HMGET', queue.meta,
     'paused', 'concurrency', 'max', 'duration', 'opts.maxLenEvents')
