@@ -81,7 +81,12 @@ impl<T> Queue<T> {
         let options: WireOptions = serde_json::from_str(&options).unwrap_or_default();
         let keep = options.remove_on_fail.as_ref();
         let keep = keep.map_or_else(|| Keep::All.into(), KeepLimits::from);
-        let args = [id.to_owned(), clock::now().to_string(), reason, keep.rule()];
+        let args = [
+            id.to_owned(),
+            clock::now().to_string(),
+            reason,
+            keep.to_string(),
+        ];
         let script = &scripts::CANCEL_JOB;
         let reply = script.call(&self.connection, &self.keys, args).await?;
         match Decoder("cancel_job").int(&reply)? {

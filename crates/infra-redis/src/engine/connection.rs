@@ -1,5 +1,6 @@
 //! Connections to Valkey. Together with `scripts`, the only place that knows the client library.
 
+mod args;
 mod blocking;
 mod failure;
 mod link;
@@ -22,6 +23,7 @@ use super::reply::Reply;
 use link::Link;
 use settings::{FirstAttempt, READ_ATTEMPTS};
 
+pub(crate) use args::Args;
 pub(super) use blocking::BlockingConnection;
 pub use settings::ConnectionSettings;
 pub(super) use subscription::Subscription;
@@ -129,7 +131,7 @@ impl Connection {
         let info = CustomCommand::new_static("INFO", ClusterHash::Random, false);
         // A server that does not tell is taken for one that stands alone, as most do.
         let info = self
-            .send(info, "INFO", vec!["cluster".to_owned()], READ_ATTEMPTS)
+            .send(info, "INFO", Args::from_iter(["cluster"]), READ_ATTEMPTS)
             .await;
         let is_cluster =
             matches!(info, Ok(Reply::Text(info)) if info.contains("cluster_enabled:1"));
@@ -168,6 +170,7 @@ impl Connection {
         args: Vec<String>,
     ) -> Result<Reply, EngineError> {
         let command = CustomCommand::new_static(name, ClusterHash::FirstKey, false);
+        let args = Args::from_iter(args);
         self.send(command, name, args, READ_ATTEMPTS).await
     }
 
@@ -194,6 +197,7 @@ impl Connection {
             ..options(&command, READ_ATTEMPTS)
         };
         let client = self.client.with_options(&options);
+        let args = Args::from_iter(args).into_values();
         decoded(name, client.custom(command, args).await?)
     }
 
@@ -205,7 +209,7 @@ impl Connection {
         name: &'static str,
         first_key: usize,
         operation: &'static str,
-        args: Vec<String>,
+        args: Args,
     ) -> Result<Reply, EngineError> {
         let command = CustomCommand::new_static(name, ClusterHash::Offset(first_key), false);
         self.send(command, operation, args, 1).await
@@ -226,14 +230,14 @@ impl Connection {
     pub async fn ping(&self) -> Result<(), EngineError> {
         self.link.stands().map_err(EngineError::Unavailable)?;
         let command = CustomCommand::new_static("PING", ClusterHash::Random, false);
-        self.send(command, "PING", Vec::new(), 1).await.map(drop)
+        self.send(command, "PING", Args::new(), 1).await.map(drop)
     }
 
     async fn send(
         &self,
         command: CustomCommand,
         operation: &'static str,
-        args: Vec<String>,
+        args: Args,
         attempts: u32,
     ) -> Result<Reply, EngineError> {
         if self.settings.is_cluster() {
@@ -242,7 +246,7 @@ impl Connection {
         let client = self.client.with_options(&options(&command, attempts));
         // The library's future is large, and would be part of those of all who call this: each task
         // that adds a job would be ten kilobytes, copied several times on its way to the runtime.
-        let sent = Box::pin(client.custom(command, args)).await;
+        let sent = Box::pin(client.custom(command, args.into_values())).await;
         decoded(operation, sent?)
     }
 
@@ -252,10 +256,11 @@ impl Connection {
         &self,
         command: CustomCommand,
         operation: &'static str,
-        args: Vec<String>,
+        args: Args,
         attempts: u32,
     ) -> Result<Reply, EngineError> {
         let client = self.client.with_options(&options(&command, attempts));
+        let args = args.into_values();
         for _ in 0..MAX_MOVES {
             match client.custom(command.clone(), args.clone()).await {
                 Err(error) if failure::is_moved(&error) => {}

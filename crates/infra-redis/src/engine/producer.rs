@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::clock;
-use super::connection::Connection;
+use super::connection::{Args, Connection};
 use super::error::{EngineError, OptionError, ScriptError};
 use super::keys::{QueueId, QueueKeys};
 use super::options::{NewJob, ParentJob, millis};
@@ -105,20 +105,17 @@ impl EncodedJob {
     }
 
     /// The job's arguments; the number of its queue only where it is another one than before.
-    fn write(&self, args: &mut Vec<String>, queue: Option<usize>) {
-        let mut flags = self.flags.clone();
-        if queue.is_some() {
-            flags.push('q');
+    fn write(&self, args: &mut Args, queue: Option<usize>) {
+        let other_queue = if queue.is_some() { "q" } else { "" };
+        let own_id = if self.id.is_some() { "i" } else { "" };
+        args.display(format_args!("{}{other_queue}{own_id}", self.flags));
+        args.extend([&self.name, &self.data, &self.options]);
+        args.display(self.timestamp);
+        if let Some(number) = queue {
+            args.display(number);
         }
-        if self.id.is_some() {
-            flags.push('i');
-        }
-        args.push(flags);
-        args.extend([&self.name, &self.data, &self.options].map(String::clone));
-        args.push(self.timestamp.to_string());
-        args.extend(queue.map(|number| number.to_string()));
-        args.extend(self.id.clone());
-        args.extend(self.details.iter().cloned());
+        args.extend(&self.id);
+        args.extend(&self.details);
     }
 }
 
@@ -176,12 +173,13 @@ pub(crate) async fn add(
     slot::check(connection, touched)?;
     let targets = Targets::of(jobs.iter());
     let keys: Vec<_> = targets.keys.iter().collect();
-    let write_args = |args: &mut Vec<String>| {
-        args.push(keys.len().to_string());
+    let write_args = |args: &mut Args| {
+        args.display(keys.len());
         for (keys, count) in keys.iter().zip(&targets.counts) {
-            args.extend([keys.base().to_owned(), count.to_string()]);
+            args.text(keys.base());
+            args.display(count);
         }
-        args.push(jobs.len().to_string());
+        args.display(jobs.len());
         let mut current = 0;
         for (job, number) in jobs.iter().zip(&targets.of_jobs) {
             let is_other = *number != current;

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use fred::util::sha1_hash;
 
-use super::connection::Connection;
+use super::connection::{Args, Connection};
 use super::error::EngineError;
 use super::keys::{QueueKeys, Suffix};
 use super::reply::Reply;
@@ -265,8 +265,8 @@ impl Script {
     ) -> Result<Reply, EngineError> {
         let args: Vec<_> = args.into_iter().collect();
         self.call_for(connection, &[keys], |call| {
-            call.push(keys.base().to_owned());
-            call.extend(args.iter().cloned());
+            call.text(keys.base());
+            call.extend(&args);
         })
         .await
     }
@@ -280,12 +280,12 @@ impl Script {
         &self,
         connection: &Connection,
         queues: &[&QueueKeys],
-        write_args: impl Fn(&mut Vec<String>),
+        write_args: impl Fn(&mut Args),
     ) -> Result<Reply, EngineError> {
         let call = |script: &str| {
-            let mut call = Vec::with_capacity(64);
-            call.push(script.to_owned());
-            call.push(queues.len().to_string());
+            let mut call = Args::new();
+            call.text(script);
+            call.display(queues.len());
             call.extend(queues.iter().map(|keys| keys.of(Suffix::Meta)));
             write_args(&mut call);
             call

@@ -43,7 +43,7 @@ pub fn options(bytes: &[u8]) {
 
 fn use_options(options: &WireOptions, attempts_made: u32) {
     for keep in [&options.remove_on_complete, &options.remove_on_fail] {
-        let _ = keep.as_ref().map(|keep| KeepLimits::from(keep).rule());
+        let _ = keep.as_ref().map(|keep| KeepLimits::from(keep).to_string());
     }
     if let Some(StoredBackoff::Known(backoff)) = &options.backoff {
         wait(backoff, attempts_made);

@@ -2,6 +2,7 @@
 
 use super::cursor::EventCursor;
 use super::event::is_reserved;
+use crate::engine::connection::Args;
 use crate::engine::error::{EngineError, OptionError};
 use crate::engine::keys::Suffix;
 use crate::engine::queue::Queue;
@@ -51,18 +52,10 @@ impl<T> Queue<T> {
             Some(max_len) => max_len,
             None => self.max_events().await?,
         };
-        let mut args = vec![
-            self.keys.of(Suffix::Events),
-            "MAXLEN".to_owned(),
-            "~".to_owned(),
-            max_len.to_string(),
-            "*".to_owned(),
-            "event".to_owned(),
-            name.to_owned(),
-        ];
-        for (key, value) in fields {
-            args.extend([(*key).to_owned(), (*value).to_owned()]);
-        }
+        let mut args = Args::from_iter([&self.keys.of(Suffix::Events), "MAXLEN", "~"]);
+        args.display(max_len);
+        args.extend(["*", "event", name]);
+        args.extend(fields.iter().flat_map(|(key, value)| [key, value]));
         let decoder = Decoder("publish_event");
         // Sent once: an event that is told twice would look like two.
         let sent = self.connection.send_once("XADD", 0, decoder.0, args);

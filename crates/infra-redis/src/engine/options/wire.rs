@@ -1,6 +1,8 @@
 //! Options as they stand in Valkey, under BullMQ's short names, and what the scripts are told of
 //! them.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
@@ -154,14 +156,19 @@ pub(crate) struct KeepLimits {
 
 const DEFAULT_KEEP_LIMIT: u32 = 1000;
 
-impl KeepLimits {
-    /// The limits as the scripts take them: `count`, or `count:age:limit` where jobs are too old at
-    /// some time.
-    pub(crate) fn rule(self) -> String {
-        if self.age_secs < 0 {
-            self.count.to_string()
+/// The limits as the scripts take them: `count`, or `count:age:limit` where jobs are too old at some
+/// time.
+impl fmt::Display for KeepLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            count,
+            age_secs,
+            limit,
+        } = self;
+        if *age_secs < 0 {
+            write!(f, "{count}")
         } else {
-            format!("{}:{}:{}", self.count, self.age_secs, self.limit)
+            write!(f, "{count}:{age_secs}:{limit}")
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::backoff::FailedAttempt;
 use crate::engine::clock;
-use crate::engine::connection::Connection;
+use crate::engine::connection::{Args, Connection};
 use crate::engine::error::{EngineError, ScriptError};
 use crate::engine::job::Fetched;
 use crate::engine::keys::QueueKeys;
@@ -162,14 +162,13 @@ impl Settlement {
     }
 
     /// What `settle_and_fetch` takes for a job.
-    fn write(&self, args: &mut Vec<String>) {
-        let mut head = |kind: &str| {
-            args.extend([kind.to_owned(), self.id.clone(), self.token.clone()]);
-        };
+    fn write(&self, args: &mut Args) {
+        let mut head = |kind: &str| args.extend([kind, &self.id, &self.token]);
         match &self.change {
             Change::Complete { value, keep } => {
                 head("completed");
-                args.extend([value.clone(), keep.rule()]);
+                args.text(value);
+                args.display(keep);
             }
             Change::Fail {
                 failed,
@@ -178,25 +177,26 @@ impl Settlement {
             } => {
                 head("failed");
                 failed.write(args);
-                args.extend([attempts.to_string(), keep.rule()]);
+                args.display(attempts);
+                args.display(keep);
             }
             Change::RetryNow { failed, lifo } => {
                 head("retry");
                 failed.write(args);
-                args.push(u8::from(*lifo).to_string());
+                args.display(u8::from(*lifo));
             }
             Change::RetryLater { failed, delay } => {
                 head("delay");
                 failed.write(args);
-                args.push(millis(*delay).to_string());
+                args.display(millis(*delay));
             }
             Change::PutOff { delay } => {
                 head("put-off");
-                args.push(millis(*delay).to_string());
+                args.display(millis(*delay));
             }
             Change::Limit { delay } => {
                 head("limit");
-                args.push(millis(*delay).to_string());
+                args.display(millis(*delay));
             }
             Change::WaitForChildren => head("wait-for-children"),
             Change::HandBack => head("release"),
@@ -205,8 +205,8 @@ impl Settlement {
 }
 
 impl Failed {
-    fn write(&self, args: &mut Vec<String>) {
-        args.extend([&self.reason, &self.traces, &self.telemetry].map(String::clone));
+    fn write(&self, args: &mut Args) {
+        args.extend([&self.reason, &self.traces, &self.telemetry]);
     }
 }
 
@@ -369,27 +369,24 @@ pub(super) async fn settle_and_fetch(
     claim: &Claim,
     expects: Expects,
 ) -> Result<Round, EngineError> {
-    let write_args = |args: &mut Vec<String>| {
-        args.extend([
-            keys.base().to_owned(),
-            clock::now().to_string(),
-            millis(settings.lock_duration).to_string(),
-            settings.name.clone().unwrap_or_default(),
-            limits(settings),
-            match expects {
-                Expects::Anything => "",
-                Expects::LostCall => "lost",
-                Expects::NothingMore => "quiet",
-                Expects::Plenty => "busy",
-            }
-            .to_owned(),
-            claim.jobs.to_string(),
-            settlements.len().to_string(),
-        ]);
+    let write_args = |args: &mut Args| {
+        args.text(keys.base());
+        args.display(clock::now());
+        args.display(millis(settings.lock_duration));
+        args.text(settings.name.as_deref().unwrap_or_default());
+        args.text(&limits(settings));
+        args.text(match expects {
+            Expects::Anything => "",
+            Expects::LostCall => "lost",
+            Expects::NothingMore => "quiet",
+            Expects::Plenty => "busy",
+        });
+        args.display(claim.jobs);
+        args.display(settlements.len());
         for settlement in settlements {
             settlement.write(args);
         }
-        args.push(claim.token.clone());
+        args.text(&claim.token);
     };
     let reply = SETTLE_AND_FETCH
         .call_for(connection, &[keys], write_args)
