@@ -1,6 +1,7 @@
 //! The names of a queue's keys. No other file spells one.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::error::OptionError;
 
@@ -15,8 +16,9 @@ use super::error::OptionError;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct QueueId {
-    prefix: String,
-    name: String,
+    // Shared, since each job carries it.
+    prefix: Arc<str>,
+    name: Arc<str>,
 }
 
 impl QueueId {
@@ -44,8 +46,8 @@ impl QueueId {
             ));
         }
         Ok(Self {
-            prefix: prefix.to_owned(),
-            name: name.to_owned(),
+            prefix: prefix.into(),
+            name: name.into(),
         })
     }
 
