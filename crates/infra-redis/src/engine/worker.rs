@@ -202,7 +202,7 @@ impl<P: Processor> ConnectedWorker<P> {
         let stop = CancellationToken::new();
         let now = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let waker = Waker::spawn(&tasks, blocking, &keys, settings.idle_poll);
+        let waker = Waker::new(blocking, &keys, settings.idle_poll);
         tasks.spawn(stalled::recover_regularly(
             commands.clone(),
             keys.clone(),

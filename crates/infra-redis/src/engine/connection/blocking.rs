@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::settings::READ_ATTEMPTS;
-use super::{COMMAND_TIMEOUT, ConnectionSettings, decoded, options, quit};
+use super::{Args, COMMAND_TIMEOUT, ConnectionSettings, decoded, options, quit};
 use crate::engine::error::{ConnectError, EngineError};
 use crate::engine::reply::Reply;
 
@@ -34,7 +34,7 @@ pub(in crate::engine) struct BlockingConnection {
     /// Whether the connection may have been made anew since it was named.
     may_be_nameless: Arc<AtomicBool>,
     naming: Option<JoinHandle<Result<(), Error>>>,
-    is_closed: bool,
+    is_closed: AtomicBool,
 }
 
 impl BlockingConnection {
@@ -62,7 +62,7 @@ impl BlockingConnection {
             name,
             may_be_nameless,
             naming,
-            is_closed: false,
+            is_closed: AtomicBool::new(false),
         };
         if let Some(name) = &connection.name {
             set_name(&connection.client, name).await;
@@ -74,14 +74,15 @@ impl BlockingConnection {
     /// Returns its score.
     ///
     /// The future must run to its end: dropping it does not take the command back, and the server
-    /// would hand the member to nobody. [`until_stopped`](Self::until_stopped) ends it early.
+    /// would hand the member to nobody. [`end`](Self::end) ends it early.
     pub(in crate::engine) async fn pop_min(
         &self,
         key: &str,
         limit: Duration,
     ) -> Result<Option<f64>, EngineError> {
         let command = CustomCommand::new_static("BZPOPMIN", ClusterHash::FirstKey, true);
-        let args = vec![key.to_owned(), limit.as_secs_f64().to_string()];
+        let mut args = Args::from_iter([key]);
+        args.display(limit.as_secs_f64());
         match self.wait_at_most(limit, command, args).await? {
             Some(Value::Array(parts)) => Ok(parts.last().and_then(Value::as_f64)),
             _ => Ok(None),
@@ -98,13 +99,14 @@ impl BlockingConnection {
         let command = CustomCommand::new_static("XREAD", ClusterHash::Offset(3), false);
         let args = stream_args(&["COUNT", &count.to_string()], key, after);
         let client = self.client.with_options(&options(&command, READ_ATTEMPTS));
+        let args = args.into_values();
         decoded("XREAD", Box::pin(client.custom(command, args)).await?)
     }
 
     /// The newest entry of a stream, in a list of its own; an empty one if there is none.
     pub(in crate::engine) async fn last_entry(&self, key: &str) -> Result<Reply, EngineError> {
         let command = CustomCommand::new_static("XREVRANGE", ClusterHash::FirstKey, false);
-        let args = [key, "+", "-", "COUNT", "1"].map(str::to_owned).to_vec();
+        let args = Args::from_iter([key, "+", "-", "COUNT", "1"]).into_values();
         let client = self.client.with_options(&options(&command, READ_ATTEMPTS));
         decoded("XREVRANGE", Box::pin(client.custom(command, args)).await?)
     }
@@ -131,7 +133,7 @@ impl BlockingConnection {
         &self,
         limit: Duration,
         command: CustomCommand,
-        args: Vec<String>,
+        args: Args,
     ) -> Result<Option<Value>, EngineError> {
         let wait = tokio::time::timeout(limit + COMMAND_TIMEOUT, self.wait(command, args));
         if let Ok(waited) = wait.await {
@@ -144,30 +146,24 @@ impl BlockingConnection {
     }
 
     /// Sends a command that blocks; nothing if the server's limit passed.
-    async fn wait(
-        &self,
-        command: CustomCommand,
-        args: Vec<String>,
-    ) -> Result<Option<Value>, EngineError> {
+    async fn wait(&self, command: CustomCommand, args: Args) -> Result<Option<Value>, EngineError> {
         // No time-out of the client's own: it would leave the command running on the server.
         let options = Options {
             timeout: None,
             ..options(&command, 1)
         };
         let client = self.client.with_options(&options);
-        let mut waited = Box::pin(client.custom(command, args));
-        // The name goes in front of the wait on the same connection, so that no wait is without it
-        // however recently the connection was made anew.
+        let mut waited = Box::pin(client.custom(command, args.into_values()));
         let is_nameless = self.may_be_nameless.swap(false, Ordering::Relaxed);
-        let mut name = Box::pin(async {
-            if let Some(name) = self.name.as_ref().filter(|_| is_nameless) {
-                set_name(&self.client, name).await;
-            }
-        });
-        let waited = tokio::select! {
-            biased;
-            () = &mut name => waited.await,
-            waited = &mut waited => waited,
+        let waited = match &self.name {
+            // The name goes in front of the wait on the same connection, so that no wait is without
+            // it however recently the connection was made anew.
+            Some(name) if is_nameless => tokio::select! {
+                biased;
+                () = Box::pin(set_name(&self.client, name)) => waited.await,
+                waited = &mut waited => waited,
+            },
+            _ => waited.await,
         };
         match waited {
             // How the library reports that the server's limit passed.
@@ -180,8 +176,8 @@ impl BlockingConnection {
         }
     }
 
-    /// Waits for `wait`, which uses this connection, and makes the server end it once `stop` is
-    /// cancelled; nothing if the server can't be asked to. Then the connection must be closed.
+    /// Waits for `wait`, which uses this connection, and [ends](Self::end) it once `stop` is
+    /// cancelled.
     pub(in crate::engine) async fn until_stopped<T>(
         &self,
         stop: &CancellationToken,
@@ -190,9 +186,15 @@ impl BlockingConnection {
         tokio::pin!(wait);
         tokio::select! {
             biased;
-            value = &mut wait => return Some(value),
-            () = stop.cancelled() => {}
+            value = &mut wait => Some(value),
+            () = stop.cancelled() => self.end(wait).await,
         }
+    }
+
+    /// Makes the server end `wait`, which uses this connection, and waits for that; nothing if the
+    /// server can't be asked to. Then the connection must be closed.
+    pub(in crate::engine) async fn end<T>(&self, wait: impl Future<Output = T>) -> Option<T> {
+        tokio::pin!(wait);
         let unblock = Box::pin(async {
             loop {
                 let flag = Some(ClientUnblockFlag::Timeout);
@@ -209,8 +211,8 @@ impl BlockingConnection {
     }
 
     /// Closes it.
-    pub(in crate::engine) async fn close(mut self) {
-        self.is_closed = true;
+    pub(in crate::engine) async fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
         quit(&self.client).await;
     }
 }
@@ -222,7 +224,7 @@ impl Drop for BlockingConnection {
         }
         // The library would keep the connection for ever, and others would take its owner for
         // alive. There is nobody left to wait for this.
-        if !self.is_closed
+        if !self.is_closed.load(Ordering::Relaxed)
             && let Ok(runtime) = Handle::try_current()
         {
             let client = self.client.clone();
@@ -238,8 +240,7 @@ async fn set_name(client: &Client, name: &str) {
     }
 }
 
-fn stream_args(options: &[&str], key: &str, after: &str) -> Vec<String> {
+fn stream_args(options: &[&str], key: &str, after: &str) -> Args {
     let stream = ["STREAMS", key, after];
-    let args = options.iter().chain(&stream);
-    args.map(ToString::to_string).collect()
+    options.iter().chain(&stream).collect()
 }

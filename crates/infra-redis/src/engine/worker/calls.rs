@@ -1,5 +1,7 @@
 //! The calls that settle jobs and claim others, several of them in flight at once.
 
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -46,6 +48,8 @@ pub(super) struct Answer {
 pub(super) struct Calls {
     means: Arc<Means>,
     in_flight: FuturesUnordered<BoxFuture<'static, Answer>>,
+    /// Those that came while another call was made.
+    answers: VecDeque<Answer>,
     claiming: usize,
     settling: usize,
 }
@@ -84,14 +88,15 @@ impl Calls {
         Self {
             means: Arc::new(means),
             in_flight: FuturesUnordered::new(),
+            answers: VecDeque::new(),
             claiming: 0,
             settling: 0,
         }
     }
 
-    /// How many are in flight.
+    /// How many have no answer that was taken.
     pub(super) fn in_flight(&self) -> usize {
-        self.in_flight.len()
+        self.in_flight.len() + self.answers.len()
     }
 
     /// How many jobs those in flight may claim.
@@ -111,14 +116,16 @@ impl Calls {
     pub(super) async fn make(&mut self, call: Call, give_up: CancellationToken) {
         self.claiming += call.claim.jobs;
         self.settling += call.settlements.len();
-        let mut made: BoxFuture<'static, Answer> =
-            Box::pin(make(Arc::clone(&self.means), call, give_up));
-        let begun = std::future::poll_fn(|context| Poll::Ready(made.as_mut().poll(context))).await;
-        if let Poll::Ready(answer) = begun {
-            made = Box::pin(std::future::ready(answer));
-        }
-        self.in_flight.push(made);
-        if self.in_flight.len() > 1 {
+        let means = Arc::clone(&self.means);
+        self.in_flight.push(Box::pin(make(means, call, give_up)));
+        poll_fn(|context| {
+            while let Poll::Ready(Some(answer)) = self.in_flight.poll_next_unpin(context) {
+                self.answers.push_back(answer);
+            }
+            Poll::Ready(())
+        })
+        .await;
+        if self.in_flight() > 1 {
             // The client's task writes it, before the answer to another one is taken.
             let_others_go_on().await;
         }
@@ -126,7 +133,10 @@ impl Calls {
 
     /// The next answer; absent if no call is in flight. Cancel-safe.
     pub(super) async fn answer(&mut self) -> Option<Answer> {
-        let answer = self.in_flight.next().await?;
+        let answer = match self.answers.pop_front() {
+            Some(answer) => answer,
+            None => self.in_flight.next().await?,
+        };
         self.claiming -= answer.call.claim.jobs;
         self.settling -= answer.call.settlements.len();
         Some(answer)

@@ -5,6 +5,7 @@
 //! their own and are collected here; those that end while calls are in flight are settled together
 //! by the next one.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -111,6 +112,8 @@ impl<P: Processor> Runner<P> {
         now: CancellationToken,
     ) -> StopReport {
         let mut beat = tokio::time::interval(BEAT);
+        let mut stopping = pin!(stop.cancelled());
+        let mut stopping_now = pin!(now.cancelled());
         loop {
             self.beat();
             self.collect_ended();
@@ -138,8 +141,8 @@ impl<P: Processor> Runner<P> {
                 }
                 Some(ended) = self.slots.ended(&self.leases) => self.note_ended(ended),
                 wake = waker.woken() => self.wake(wake).await,
-                () = now.cancelled() => {}
-                () = stop.cancelled(), if self.report.is_none() => {}
+                () = &mut stopping_now => {}
+                () = &mut stopping, if self.report.is_none() => {}
                 () = self.look.is_due() => self.look = Look::Now,
                 Some(()) = sleep_until_chance(next_chance) => {}
                 // The loop shows that it is alive, however long its jobs take.

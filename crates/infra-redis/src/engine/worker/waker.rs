@@ -1,15 +1,17 @@
 //! Sleeps on the queue's marker, on a connection of its own, so that an idle worker hears of new
 //! jobs at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use futures_util::future::BoxFuture;
 use tracing::debug;
 
 use crate::engine::connection::BlockingConnection;
 use crate::engine::keys::{QueueKeys, Suffix};
+
+/// How long a sleep takes that can't be asked for, while the server is away.
+const AWAY: Duration = Duration::from_millis(200);
 
 /// What ended a sleep.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,86 +24,69 @@ pub(super) enum Wake {
     At(f64),
 }
 
-/// Sleeps when asked to. Between a request and its answer the marker may be taken at any moment,
-/// so every answer must be acted on.
+/// Sleeps when asked to. From then on the marker may be taken at any moment, so how a sleep ends must
+/// be acted on.
 pub(super) struct Waker {
-    requests: Option<mpsc::Sender<()>>,
-    answers: mpsc::Receiver<Wake>,
-    stop: CancellationToken,
-    is_asleep: bool,
+    connection: Arc<BlockingConnection>,
+    marker: String,
+    limit: Duration,
+    sleep: Option<BoxFuture<'static, Wake>>,
 }
 
 impl Waker {
-    pub(super) fn spawn(
-        tasks: &TaskTracker,
-        connection: BlockingConnection,
-        keys: &QueueKeys,
-        limit: Duration,
-    ) -> Self {
-        let (requests, mut asked) = mpsc::channel(1);
-        let (answer, answers) = mpsc::channel(1);
-        let marker = keys.of(Suffix::Marker);
-        let stop = CancellationToken::new();
-        let stopped = stop.clone();
-        tasks.spawn(async move {
-            while asked.recv().await.is_some() {
-                // Never dropped half-way: the server would give the marker to nobody.
-                let sleep = connection.pop_min(&marker, limit);
-                let wake = match connection.until_stopped(&stopped, sleep).await {
-                    Some(Ok(Some(score))) if score > 0.0 => Wake::At(score),
-                    Some(Ok(Some(_))) => Wake::Work,
-                    Some(Ok(None)) | None => Wake::Nothing,
-                    Some(Err(error)) => {
-                        debug!(%error, "The wait for jobs ended early");
-                        // The connection comes back by itself; until then look now and then.
-                        tokio::time::sleep(Duration::from_millis(200)).await;
-                        Wake::Nothing
-                    }
-                };
-                if answer.send(wake).await.is_err() {
-                    break;
-                }
-            }
-            // Others take whoever holds such a connection for a worker.
-            connection.close().await;
-        });
+    /// Each sleep ends after `limit`, at the latest.
+    pub(super) fn new(connection: BlockingConnection, keys: &QueueKeys, limit: Duration) -> Self {
         Self {
-            requests: Some(requests),
-            answers,
-            stop,
-            is_asleep: false,
+            connection: Arc::new(connection),
+            marker: keys.of(Suffix::Marker),
+            limit,
+            sleep: None,
         }
     }
 
-    /// Goes to sleep, unless it sleeps.
+    /// Goes to sleep, unless it sleeps; the server is told once somebody waits for the end of it.
     pub(super) fn sleep(&mut self) {
-        if let Some(requests) = &self.requests
-            && !self.is_asleep
-        {
-            self.is_asleep = requests.try_send(()).is_ok();
+        if self.sleep.is_none() {
+            let (connection, marker) = (Arc::clone(&self.connection), self.marker.clone());
+            self.sleep = Some(Box::pin(sleep(connection, marker, self.limit)));
         }
     }
 
     /// What ended the sleep; never returns while nobody asked for one. Cancel-safe.
     pub(super) async fn woken(&mut self) -> Wake {
-        match self.answers.recv().await {
-            Some(wake) => {
-                self.is_asleep = false;
-                wake
-            }
-            None => std::future::pending().await,
-        }
+        let Some(sleep) = &mut self.sleep else {
+            return std::future::pending().await;
+        };
+        let wake = sleep.await;
+        self.sleep = None;
+        wake
     }
 
-    /// Ends the sleep and the task behind it. A signal that was taken in the last moment comes back:
-    /// it was meant for a worker that can act on it.
-    pub(super) async fn stop(mut self) -> Wake {
-        self.requests = None;
-        self.stop.cancel();
-        if !self.is_asleep {
-            return Wake::Nothing;
+    /// Ends the sleep. A signal that was taken in the last moment comes back: it was meant for a
+    /// worker that can act on it.
+    pub(super) async fn stop(self) -> Wake {
+        let wake = match self.sleep {
+            Some(sleep) => self.connection.end(sleep).await,
+            None => None,
+        };
+        // Others take whoever holds such a connection for a worker.
+        self.connection.close().await;
+        wake.unwrap_or(Wake::Nothing)
+    }
+}
+
+/// Never dropped half-way: the server would give the marker to nobody.
+async fn sleep(connection: Arc<BlockingConnection>, marker: String, limit: Duration) -> Wake {
+    match connection.pop_min(&marker, limit).await {
+        Ok(Some(score)) if score > 0.0 => Wake::At(score),
+        Ok(Some(_)) => Wake::Work,
+        Ok(None) => Wake::Nothing,
+        Err(error) => {
+            debug!(%error, "The wait for jobs ended early");
+            // The connection comes back by itself; until then look now and then.
+            tokio::time::sleep(AWAY).await;
+            Wake::Nothing
         }
-        self.answers.recv().await.unwrap_or(Wake::Nothing)
     }
 }
 
@@ -125,9 +110,10 @@ mod tests {
             let signal = [&marker, "0", "0"].map(str::to_owned).to_vec();
             commands.command("ZADD", signal).await.unwrap();
             let blocking = BlockingConnection::open(&settings, None).await.unwrap();
-            let tasks = TaskTracker::new();
-            let mut waker = Waker::spawn(&tasks, blocking, &keys, Duration::from_secs(60));
+            let mut waker = Waker::new(blocking, &keys, Duration::from_secs(60));
             waker.sleep();
+            let begun = futures_util::poll!(std::pin::pin!(waker.woken()));
+            assert!(begun.is_pending(), "nothing has arrived yet");
             let wake = waker.stop().await;
             let left = commands.command("EXISTS", vec![marker.clone()]).await;
             match wake {
