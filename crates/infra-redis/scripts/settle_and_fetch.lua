@@ -3,7 +3,8 @@
   Why a script: a job's lock, its place and its outcome must change in one step, and taking the
   next jobs in the same step saves a round trip for each.
   KEYS  1 meta, by which the call is routed
-  ARGV  1 key prefix   2 now (unix ms)   3 lock duration (ms)   4 worker name or ''
+  ARGV  1 key prefix   2 now (unix ms), or '' for the server's time: a call behind a sleep can't say
+        when it runs   3 lock duration (ms)   4 worker name or ''
         5 the worker's limits or '': jobs a window:window (ms):points of metrics to keep, of which
           each may be lacking
         6 what the worker knows: lost = the answer to the same call was lost, so jobs that it gave
@@ -25,7 +26,7 @@
            '0'). Lists in it would cost more than all that stands in them.
 ]]
 local queue = queue_at(ARGV[1])
-local now = tonumber(ARGV[2])
+now = tonumber(now)
 local settings = read_settings(queue, known.settings)
 
 local codes, has_finished = {}, false

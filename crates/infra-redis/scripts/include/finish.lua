@@ -35,6 +35,8 @@ local function finish(queue, settings, now, job)
   end
   local code, fields = let_go(queue, job, 'atm', 'deid', 'parentKey', 'parent', 'defa')
   if code < 0 then return code end
+  -- Another clock may have told when it began.
+  now = math.max(now, tonumber(fields[1]) or 0)
 
   local has_parent = tell_relatives(queue, settings, now, job, fields)
   local attempts_made = (tonumber(fields[2]) or 0) + 1

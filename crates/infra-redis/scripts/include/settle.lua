@@ -12,6 +12,8 @@ local function settle(queue, settings, now, job)
     job.fields = fields
     return rare().settle_otherwise(queue, settings, now, job)
   end
+  -- Another clock may have told when it began.
+  now = math.max(now, tonumber(fields[1]) or 0)
   local gone, let_go = put_off.gone, put_off.let_go
   gone[#gone + 1] = key .. ':lock'
   let_go[#let_go + 1] = job.id

@@ -3,6 +3,11 @@
 -- made for them. A call that turns out to be another one goes on below with what is known by then:
 -- the queue's settings, the job's fields, whether it is settled, and a job that was taken.
 local known = {}
+local now = ARGV[2]
+if now == '' then
+  local time = call('TIME')
+  now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+end
 local at = ARGV[8] == '1' and 14 or 9
 local is_alone = ARGV[5] == '' and ARGV[6] ~= 'lost' and ARGV[7] ~= '0'
   and (ARGV[7] == '1' or ARGV[6] ~= 'busy')
@@ -34,10 +39,12 @@ if is_alone and at == 14 then
     if ARGV[13] == '0' then
       call('DEL', lock, key, key .. ':logs')
     else
+      -- Another clock may have told when it began.
+      local finished_on = (tonumber(fields[1]) or 0) > tonumber(now) and fields[1] or now
       call('HSET', key, 'atm', (tonumber(fields[2]) or 0) + 1,
-        'returnvalue', ARGV[12], 'finishedOn', ARGV[2])
+        'returnvalue', ARGV[12], 'finishedOn', finished_on)
       call('DEL', lock)
-      call('ZADD', ARGV[1] .. 'completed', ARGV[2], id)
+      call('ZADD', ARGV[1] .. 'completed', finished_on, id)
     end
     call('SREM', ARGV[1] .. 'stalled', id)
     call('XADD', ARGV[1] .. 'events', 'MAXLEN', '~', known.settings[5], '*',
@@ -56,7 +63,7 @@ if is_alone then
       local first = call('ZRANGE', delayed, '0', '0', 'WITHSCORES')[2]
       due = first and tonumber(first) / 4096 or 0
       -- Jobs that are due go to their places first, which is not done here.
-      is_alone = not first or due >= ARGV[2] + 1
+      is_alone = not first or due >= now + 1
     end
     if is_alone then
       id = call('RPOPLPUSH', wait, active)
@@ -76,9 +83,9 @@ if is_alone then
       call('XADD', prefix .. 'events', '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
       local started = (tonumber(job[5]) or 0) + 1
       if ARGV[4] ~= '' then
-        call('HSET', key, 'processedOn', ARGV[2], 'ats', started, 'pb', ARGV[4])
+        call('HSET', key, 'processedOn', now, 'ats', started, 'pb', ARGV[4])
       else
-        call('HSET', key, 'processedOn', ARGV[2], 'ats', started)
+        call('HSET', key, 'processedOn', now, 'ats', started)
       end
       job[10], job[11] = id, ARGV[at]
       local is_more = is_busy or call('EXISTS', wait, prioritized) > 0

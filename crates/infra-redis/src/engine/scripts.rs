@@ -282,22 +282,13 @@ impl Script {
         queues: &[&QueueKeys],
         write_args: impl Fn(&mut Args),
     ) -> Result<Reply, EngineError> {
-        let call = |script: &str| {
-            let mut call = Args::new();
-            call.text(script);
-            call.display(queues.len());
-            call.extend(queues.iter().map(|keys| keys.of(Suffix::Meta)));
-            write_args(&mut call);
-            call
-        };
-        let sent = connection
-            .send_once("EVALSHA", 2, self.name, call(&self.sha))
-            .await;
+        let args = self.args(queues, &write_args);
+        let sent = connection.send_once("EVALSHA", 2, self.name, args).await;
         match sent {
             // The server was restarted or flushed its scripts: nothing has run.
             Err(EngineError::Refused { reason, .. }) if reason.contains("NOSCRIPT") => {
-                let call = call(self.source);
-                connection.send_once("EVAL", 2, self.name, call).await
+                let args = call(self.source, queues, write_args);
+                connection.send_once("EVAL", 2, self.name, args).await
             }
             other => other,
         }
@@ -309,4 +300,18 @@ impl Script {
             other => other,
         })
     }
+
+    /// What `EVALSHA` takes for such a call.
+    pub(crate) fn args(&self, queues: &[&QueueKeys], write_args: impl FnOnce(&mut Args)) -> Args {
+        call(&self.sha, queues, write_args)
+    }
+}
+
+fn call(script: &str, queues: &[&QueueKeys], write_args: impl FnOnce(&mut Args)) -> Args {
+    let mut call = Args::new();
+    call.text(script);
+    call.display(queues.len());
+    call.extend(queues.iter().map(|keys| keys.of(Suffix::Meta)));
+    write_args(&mut call);
+    call
 }

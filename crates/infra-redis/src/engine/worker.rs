@@ -202,7 +202,7 @@ impl<P: Processor> ConnectedWorker<P> {
         let stop = CancellationToken::new();
         let now = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let waker = Waker::new(blocking, &keys, settings.idle_poll);
+        let waker = Waker::new(blocking, keys.clone(), settings.clone());
         tasks.spawn(stalled::recover_regularly(
             commands.clone(),
             keys.clone(),
@@ -210,8 +210,8 @@ impl<P: Processor> ConnectedWorker<P> {
             settings.max_stalls,
             stop.clone(),
         ));
-        let runner = Runner::new(commands, keys, processor, settings, &leases);
-        let main = tasks.spawn(runner.run(waker, leases, stop.clone(), now.clone()));
+        let runner = Runner::new(commands, keys, processor, settings, waker, &leases);
+        let main = tasks.spawn(runner.run(leases, stop.clone(), now.clone()));
         tasks.close();
         WorkerHandle {
             queue,

@@ -5,12 +5,13 @@ use super::*;
 impl Fixture {
     /// Makes a claim again whose answer was lost.
     async fn fetch_again(&self, now: u64, tokens: &[&str]) -> Fetch {
-        let (now, count) = (now.to_string(), tokens.len().to_string());
-        let head = [now.as_str(), "30000", "w1", "", "lost", &count, "0"];
-        let reply = self
-            .call(&scripts::SETTLE_AND_FETCH, head.iter().chain(tokens))
-            .await;
-        Fetch::of(reply, 0)
+        let round = Round {
+            now: &now.to_string(),
+            hint: "lost",
+            tokens,
+            ..Round::default()
+        };
+        Fetch::of(self.round(round).await, 0)
     }
 
     async fn lock_millis(&self, id: &str) -> i64 {

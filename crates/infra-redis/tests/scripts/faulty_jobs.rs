@@ -43,12 +43,12 @@ async fn a_job_that_can_not_be_settled_keeps_no_other_from_it() {
         settlement("retry", "2", "b"),
         settlement("failed", "3", "c"),
     ];
-    let args = settled.iter().flat_map(settlement_args);
-    let now = NOW.to_string();
-    let head = [&now, "30000", "w1", "", "", "0", "3"].map(str::to_owned);
-    let reply = fixture
-        .call(&scripts::SETTLE_AND_FETCH, head.into_iter().chain(args))
-        .await;
+    let round = Round {
+        now: &NOW.to_string(),
+        settled: &settled,
+        ..Round::default()
+    };
+    let reply = fixture.round(round).await;
     let Reply::List(codes) = reply else { panic!() };
     assert_eq!((&codes[0], &codes[2]), (&Reply::Int(0), &Reply::Int(0)));
     assert!(text(&codes[1]).starts_with("WRONGTYPE"), "{codes:?}");
@@ -64,11 +64,13 @@ async fn what_is_wrong_with_a_job_that_is_settled_alone_is_told_of_it() {
     fixture.fetch(NOW, None, &["a"]).await;
     fixture.at("DEL", "1", &[]).await;
     fixture.at("SET", "1", &["not a job"]).await;
-    let now = NOW.to_string();
-    let head = [&now, "30000", "w1", "", "", "1", "1"].map(str::to_owned);
-    let settled = settlement_args(&settlement("completed", "1", "a"));
-    let args = head.into_iter().chain(settled).chain(["b".to_owned()]);
-    let reply = fixture.call(&scripts::SETTLE_AND_FETCH, args).await;
+    let round = Round {
+        now: &NOW.to_string(),
+        settled: &[settlement("completed", "1", "a")],
+        tokens: &["b"],
+        ..Round::default()
+    };
+    let reply = fixture.round(round).await;
     let Reply::List(parts) = reply else { panic!() };
     let (job, rest) = parts.split_at(FIELDS);
     assert_eq!(text(&job[ID]), "2");

@@ -10,16 +10,30 @@ impl Fixture {
         settled: &[[&str; 11]],
         tokens: &[&str],
     ) -> Fetch {
-        let now = NOW.to_string();
-        let count = settled.len().to_string();
-        let wanted = tokens.len().to_string();
-        let head = [&now, "30000", "w1", "", hint, &wanted, &count].map(str::to_owned);
-        let args = head
-            .into_iter()
-            .chain(settled.iter().flat_map(settlement_args))
-            .chain(tokens.iter().map(ToString::to_string));
-        let reply = self.call(&scripts::SETTLE_AND_FETCH, args).await;
-        Fetch::of(reply, settled.len())
+        let round = Round {
+            now: &NOW.to_string(),
+            hint,
+            settled,
+            tokens,
+            ..Round::default()
+        };
+        Fetch::of(self.round(round).await, settled.len())
+    }
+
+    /// Makes the call that stands behind a sleep.
+    pub(super) async fn fetch_asleep(&self, tokens: &[&str]) -> Fetch {
+        let round = Round {
+            tokens,
+            ..Round::default()
+        };
+        Fetch::of(self.round(round).await, 0)
+    }
+
+    async fn server_millis(&self) -> u64 {
+        let time = self.connection.command("TIME", Vec::new()).await.unwrap();
+        let Reply::List(parts) = time else { panic!() };
+        let [seconds, micros] = [0, 1].map(|n| text(&parts[n]).parse::<u64>().unwrap());
+        seconds * 1000 + micros / 1000
     }
 
     async fn delayed(&self) -> Reply {
@@ -87,4 +101,59 @@ async fn a_job_that_is_due_at_any_time_is_found_alone() {
     fixture.add(&[DUE]).await;
     fixture.on("ZADD", Suffix::Delayed, &["0", "1"]).await;
     assert_eq!(fixture.fetch_knowing("", &[], &["a"]).await.ids, ["1"]);
+}
+
+#[tokio::test]
+async fn a_call_behind_a_sleep_takes_the_servers_time_for_when_it_is_performed() {
+    let fixture = Fixture::new().await;
+    let before = fixture.server_millis().await;
+    // The first is due now, the second is not.
+    let late = (before + 60_000) * 4096;
+    fixture.add(&[DUE, DUE]).await;
+    fixture
+        .on(
+            "ZADD",
+            Suffix::Delayed,
+            &[&(before * 4096).to_string(), "1"],
+        )
+        .await;
+    fixture
+        .on("ZADD", Suffix::Delayed, &[&late.to_string(), "2"])
+        .await;
+    let due = fixture.fetch_asleep(&["a", "b"]).await;
+    assert_eq!(due.ids, ["1"]);
+    let next = (before + 60_000).to_string();
+    assert_eq!(due.due, next);
+    let none = fixture.fetch_asleep(&["b"]).await;
+    assert_eq!((none.ids.len(), none.due), (0, next));
+
+    fixture.add(&[PLAIN]).await;
+    assert_eq!(fixture.fetch_asleep(&["c"]).await.ids, ["3"]);
+    let after = fixture.server_millis().await;
+    for id in ["1", "3"] {
+        let began: u64 = text(&fixture.at("HGET", id, &["processedOn"]).await)
+            .parse()
+            .unwrap();
+        assert!(
+            (before..=after).contains(&began),
+            "{before} {began} {after}"
+        );
+    }
+
+    // A worker whose clock is behind the server's settles them: no job ends before it began.
+    let settled = [settlement("completed", "1", "a")];
+    assert_eq!(fixture.settle(NOW, &settled).await, [0]);
+    let alone = [settlement("completed", "3", "c")];
+    fixture.fetch_knowing("quiet", &alone, &["d"]).await;
+    for id in ["1", "3"] {
+        let times = fixture
+            .at("HMGET", id, &["processedOn", "finishedOn"])
+            .await;
+        let Reply::List(times) = times else { panic!() };
+        assert_eq!(times[0], times[1]);
+        assert_eq!(
+            fixture.on("ZSCORE", Suffix::Completed, &[id]).await,
+            times[1]
+        );
+    }
 }

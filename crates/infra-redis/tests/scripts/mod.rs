@@ -167,16 +167,34 @@ impl Fixture {
         settled: &[[&str; 11]],
         tokens: &[&str],
     ) -> Fetch {
-        let mut args = vec![now.to_string(), "30000".to_owned(), "w1".to_owned()];
-        args.push(limit.map_or_else(String::new, |limit| {
+        let limits = limit.map_or_else(String::new, |limit| {
             format!("{}:{}:", limit.max, limit.window.as_millis())
-        }));
-        args.extend([String::new(), tokens.len().to_string()]);
-        args.push(settled.len().to_string());
-        args.extend(settled.iter().flat_map(settlement_args));
-        args.extend(tokens.iter().map(ToString::to_string));
-        let reply = self.call(&scripts::SETTLE_AND_FETCH, args).await;
-        Fetch::of(reply, settled.len())
+        });
+        let round = Round {
+            now: &now.to_string(),
+            limits: &limits,
+            hint: "",
+            settled,
+            tokens,
+        };
+        Fetch::of(self.round(round).await, settled.len())
+    }
+
+    /// What a call of `settle_and_fetch` answers.
+    async fn round(&self, round: Round<'_>) -> Reply {
+        let Round {
+            now,
+            limits,
+            hint,
+            settled,
+            tokens,
+        } = round;
+        let (wanted, count) = (tokens.len().to_string(), settled.len().to_string());
+        let head = [now, "30000", "w1", limits, hint, &wanted, &count].map(str::to_owned);
+        let settled = settled.iter().flat_map(settlement_args);
+        let tokens = tokens.iter().map(ToString::to_string);
+        let args = head.into_iter().chain(settled).chain(tokens);
+        self.call(&scripts::SETTLE_AND_FETCH, args).await
     }
 
     async fn keyspace(&self) -> String {
@@ -184,6 +202,17 @@ impl Fixture {
         // Keys of jobs stand in the values of others, with a prefix that no two tests share.
         dump.replace(self.keys.base().trim_end_matches(':'), "QUEUE")
     }
+}
+
+/// What a call of `settle_and_fetch` says: when it is made, in Unix milliseconds, the worker's limits,
+/// what the worker knows, the jobs it settles, and the tokens of those it takes.
+#[derive(Default)]
+struct Round<'a> {
+    now: &'a str,
+    limits: &'a str,
+    hint: &'a str,
+    settled: &'a [[&'a str; 11]],
+    tokens: &'a [&'a str],
 }
 
 /// What `settle_and_fetch` takes for a settlement, from all that may be told of one: kind, id,

@@ -9,6 +9,7 @@ use fred::error::{Error, ErrorKind};
 use fred::interfaces::{ClientInterface, ClientLike, EventInterface};
 use fred::types::config::Options;
 use fred::types::{ClientUnblockFlag, ClusterHash, CustomCommand, Value};
+use futures_util::future::join;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -80,13 +81,41 @@ impl BlockingConnection {
         key: &str,
         limit: Duration,
     ) -> Result<Option<f64>, EngineError> {
+        self.in_time(limit, self.wait_for_min(key, limit)).await?
+    }
+
+    /// Like [`pop_min`](Self::pop_min), with a call of a script behind it, which the server performs
+    /// when the wait ends, however it does. Returns what came of both; an error of the wait is one of
+    /// the call as well, unless that was answered all the same.
+    pub(in crate::engine) async fn pop_min_and_call(
+        &self,
+        key: &str,
+        limit: Duration,
+        script: Args,
+    ) -> (Option<f64>, Result<Reply, EngineError>) {
+        // Polled in this order, so that the wait is sent first.
+        let both = join(self.wait_for_min(key, limit), self.call_behind(script));
+        match self.in_time(limit, both).await {
+            Ok((popped, reply)) => (popped.ok().flatten(), reply),
+            Err(error) => (None, Err(error)),
+        }
+    }
+
+    async fn wait_for_min(&self, key: &str, limit: Duration) -> Result<Option<f64>, EngineError> {
         let command = CustomCommand::new_static("BZPOPMIN", ClusterHash::FirstKey, true);
         let mut args = Args::from_iter([key]);
         args.display(limit.as_secs_f64());
-        match self.wait_at_most(limit, command, args).await? {
+        match self.wait(command, args).await? {
             Some(Value::Array(parts)) => Ok(parts.last().and_then(Value::as_f64)),
             _ => Ok(None),
         }
+    }
+
+    async fn call_behind(&self, script: Args) -> Result<Reply, EngineError> {
+        let command = CustomCommand::new_static("EVALSHA", ClusterHash::Offset(2), false);
+        let args = script.into_values();
+        let client = self.client.with_options(&untimed(&command));
+        decoded("EVALSHA", Box::pin(client.custom(command, args)).await?)
     }
 
     /// Reads up to `count` entries of a stream after the one with the id `after`, if there are any.
@@ -123,21 +152,19 @@ impl BlockingConnection {
         let command = CustomCommand::new_static("XREAD", ClusterHash::Offset(5), true);
         let (count, block) = (count.to_string(), limit.as_millis().to_string());
         let args = stream_args(&["COUNT", &count, "BLOCK", &block], key, after);
-        let read = self.wait_at_most(limit, command, args).await?;
+        let read = self.in_time(limit, self.wait(command, args)).await??;
         read.map_or(Ok(Reply::Nil), |read| decoded("XREAD", read))
     }
 
-    /// Sends a command that the server lets go after `limit`; nothing if it did. One that is still
-    /// not back a good while later has no server any more, and gets another connection.
-    async fn wait_at_most(
+    /// Waits for what the server lets go after `limit`. If it is still not back a good while later,
+    /// it has no server any more, and gets another connection.
+    async fn in_time<T>(
         &self,
         limit: Duration,
-        command: CustomCommand,
-        args: Args,
-    ) -> Result<Option<Value>, EngineError> {
-        let wait = tokio::time::timeout(limit + COMMAND_TIMEOUT, self.wait(command, args));
-        if let Ok(waited) = wait.await {
-            return waited;
+        wait: impl Future<Output = T>,
+    ) -> Result<T, EngineError> {
+        if let Ok(waited) = tokio::time::timeout(limit + COMMAND_TIMEOUT, wait).await {
+            return Ok(waited);
         }
         // The other end is gone and nobody said so.
         let _ = tokio::time::timeout(COMMAND_TIMEOUT, self.client.force_reconnection()).await;
@@ -147,12 +174,7 @@ impl BlockingConnection {
 
     /// Sends a command that blocks; nothing if the server's limit passed.
     async fn wait(&self, command: CustomCommand, args: Args) -> Result<Option<Value>, EngineError> {
-        // No time-out of the client's own: it would leave the command running on the server.
-        let options = Options {
-            timeout: None,
-            ..options(&command, 1)
-        };
-        let client = self.client.with_options(&options);
+        let client = self.client.with_options(&untimed(&command));
         let mut waited = Box::pin(client.custom(command, args.into_values()));
         let is_nameless = self.may_be_nameless.swap(false, Ordering::Relaxed);
         let waited = match &self.name {
@@ -230,6 +252,15 @@ impl Drop for BlockingConnection {
             let client = self.client.clone();
             TaskTracker::new().spawn_on(async move { quit(&client).await }, &runtime);
         }
+    }
+}
+
+/// How a command is sent that waits at the server. No time-out of the client's own: it would leave the
+/// command running there.
+fn untimed(command: &CustomCommand) -> Options {
+    Options {
+        timeout: None,
+        ..options(command, 1)
     }
 }
 

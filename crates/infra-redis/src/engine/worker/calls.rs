@@ -109,6 +109,11 @@ impl Calls {
         self.settling
     }
 
+    /// A call that was made elsewhere was answered.
+    pub(super) fn note_answer(&self) {
+        self.means.tell(Ok(()));
+    }
+
     /// Makes a call; once `give_up` is cancelled it is not made again.
     ///
     /// It is under way when this returns. If it went only when answers are waited for, answers that

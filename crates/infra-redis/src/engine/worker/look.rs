@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::settlement::Round;
-use super::waker::Wake;
+use super::waker::Signal;
 use crate::engine::clock;
 use crate::engine::connection::Connection;
 use crate::engine::keys::{QueueKeys, Suffix};
@@ -72,11 +72,11 @@ pub(super) async fn may_have_work(connection: &Connection, keys: &QueueKeys) -> 
 }
 
 /// Gives a signal back that can't be used here: another worker may be idle.
-pub(super) async fn pass_on(connection: &Connection, keys: &QueueKeys, wake: Wake) {
-    let (score, member) = match wake {
-        Wake::Nothing => return,
-        Wake::Work => ("0".to_owned(), "0"),
-        Wake::At(due) => (due.to_string(), "1"),
+pub(super) async fn pass_on(connection: &Connection, keys: &QueueKeys, signal: Signal) {
+    let (score, member) = match signal {
+        Signal::Nothing => return,
+        Signal::Work => ("0".to_owned(), "0"),
+        Signal::At(due) => (due.to_string(), "1"),
     };
     let args = vec![keys.of(Suffix::Marker), score, member.to_owned()];
     if let Err(error) = connection.command("ZADD", args).await {

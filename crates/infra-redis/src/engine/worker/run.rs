@@ -5,6 +5,8 @@
 //! their own and are collected here; those that end while calls are in flight are settled together
 //! by the next one.
 
+mod wake;
+
 use std::pin::pin;
 use std::time::Duration;
 
@@ -14,11 +16,11 @@ use tracing::{error, info, warn};
 use super::ahead::Ahead;
 use super::calls::{Answer, Call, Calls};
 use super::leases::Leases;
-use super::look::{Look, instant_of, may_have_work, pass_on};
+use super::look::Look;
 use super::renewal::LeaseKeeper;
 use super::settlement::{Claim, Expects, Round, Settlement};
 use super::slots::{Ended, Slots};
-use super::waker::{Wake, Waker};
+use super::waker::Waker;
 use super::{JobOutcome, StopReport, WorkerSettings};
 use crate::engine::cancel::is_cancelled;
 use crate::engine::connection::Connection;
@@ -63,6 +65,9 @@ pub(super) struct Runner<P> {
     calls: Calls,
     pace: Pace,
     ahead: Ahead,
+    waker: Waker,
+    /// Whether a job came since a sleep ended that nobody had ended.
+    expects_more: bool,
     ended: Vec<Settlement>,
     look: Look,
     /// Whether the last look brought as many jobs as were asked for.
@@ -81,6 +86,7 @@ impl<P: Processor> Runner<P> {
         keys: QueueKeys,
         processor: P,
         settings: WorkerSettings,
+        waker: Waker,
         keeper: &LeaseKeeper,
     ) -> Self {
         Self {
@@ -91,6 +97,8 @@ impl<P: Processor> Runner<P> {
             calls: Calls::new(connection.clone(), keys.clone(), settings.clone()),
             pace: Pace::default(),
             ahead: Ahead::new(settings.look_ahead),
+            waker,
+            expects_more: false,
             ended: Vec::new(),
             look: Look::Now,
             has_plenty: false,
@@ -106,7 +114,6 @@ impl<P: Processor> Runner<P> {
     /// Works until `stop` is cancelled and everything at work has ended, or `now` is cancelled.
     pub(super) async fn run(
         mut self,
-        mut waker: Waker,
         keeper: LeaseKeeper,
         stop: CancellationToken,
         now: CancellationToken,
@@ -120,15 +127,16 @@ impl<P: Processor> Runner<P> {
             if stop.is_cancelled() && self.report.is_none() {
                 self.stop_claiming();
             }
-            if now.is_cancelled() || (self.report.is_some() && self.is_idle()) {
+            if now.is_cancelled()
+                || (self.report.is_some() && self.is_idle() && !self.waker.is_asleep())
+            {
                 break;
             }
             while let Some(call) = self.next_call() {
                 self.send(call, now.clone()).await;
             }
-            if self.report.is_none() && self.is_waiting_for_work() {
-                waker.sleep();
-            }
+            self.rouse().await;
+            self.sleep();
             let next_chance = self.next_chance();
             tokio::select! {
                 // All arms are cancel-safe: what is not taken now is taken by a later turn. The
@@ -136,11 +144,14 @@ impl<P: Processor> Runner<P> {
                 biased;
                 Some(answer) = self.calls.answer() => {
                     self.take(answer);
-                    // Jobs that end at once are settled together.
+                    // Jobs that end at once are settled together, and before anything else.
                     let_others_go_on().await;
                 }
                 Some(ended) = self.slots.ended(&self.leases) => self.note_ended(ended),
-                wake = waker.woken() => self.wake(wake).await,
+                wake = self.waker.woken() => {
+                    self.wake(wake, &now).await;
+                    let_others_go_on().await;
+                }
                 () = &mut stopping_now => {}
                 () = &mut stopping, if self.report.is_none() => {}
                 () = self.look.is_due() => self.look = Look::Now,
@@ -149,8 +160,12 @@ impl<P: Processor> Runner<P> {
                 _ = beat.tick() => {}
             }
         }
+        if self.waker.is_asleep() {
+            let wake = self.waker.woken().await;
+            self.wake(wake, &now).await;
+        }
         let report = self.end().await;
-        pass_on(&self.connection, &self.keys, waker.stop().await).await;
+        self.waker.close().await;
         drop(keeper);
         report
     }
@@ -158,14 +173,6 @@ impl<P: Processor> Runner<P> {
     /// Nothing is at work, and nothing has to be settled.
     fn is_idle(&self) -> bool {
         self.slots.jobs() == 0 && self.ended.is_empty() && self.calls.in_flight() == 0
-    }
-
-    /// There is room for a job, and none is expected before somebody tells of one. Near the server
-    /// the answer of a call is not held up for this: a signal that comes meanwhile stays there.
-    fn is_waiting_for_work(&self) -> bool {
-        matches!(self.look, Look::Later(_))
-            && self.room() > 0
-            && (self.calls.in_flight() == 0 || self.pace.is_far())
     }
 
     /// How many jobs the worker may have: one a slot, and those it holds ahead of their turn.
@@ -182,7 +189,7 @@ impl<P: Processor> Runner<P> {
 
     /// How many jobs the worker could take beside those it has and those that calls may bring.
     fn room(&self) -> usize {
-        let taken = self.slots.jobs() + self.calls.claiming();
+        let taken = self.slots.jobs() + self.calls.claiming() + self.waker.claiming();
         self.capacity().saturating_sub(taken)
     }
 
@@ -257,33 +264,6 @@ impl<P: Processor> Runner<P> {
         Claim { jobs, token }
     }
 
-    async fn wake(&mut self, wake: Wake) {
-        match wake {
-            Wake::Work if self.room() == 0 => {
-                pass_on(&self.connection, &self.keys, wake).await;
-                self.signals += 1;
-                self.look = Look::Now;
-            }
-            Wake::Nothing
-                if self.is_idle() && !may_have_work(&self.connection, &self.keys).await => {}
-            Wake::Work | Wake::Nothing => self.look_now(),
-            Wake::At(due) => {
-                if let Look::Later(at) = self.look {
-                    let due = instant_of(due);
-                    self.look = Look::Later(Some(at.map_or(due, |at| at.min(due))));
-                }
-                self.signals += 1;
-            }
-        }
-    }
-
-    fn look_now(&mut self) {
-        self.signals += 1;
-        if !matches!(self.look, Look::NotBefore(_)) {
-            self.look = Look::Now;
-        }
-    }
-
     fn collect_ended(&mut self) {
         while let Some(ended) = self.slots.try_ended(&self.leases) {
             self.note_ended(ended);
@@ -327,6 +307,10 @@ impl<P: Processor> Runner<P> {
             return;
         };
         self.note_settled(&call, &round);
+        self.take_round(&call, round, asked_at);
+    }
+
+    fn take_round(&mut self, call: &Call, round: Round, asked_at: tokio::time::Instant) {
         if call.claim.jobs > 0 {
             self.has_plenty = round.jobs.len() >= call.claim.jobs;
             // A signal that came since may be about what this call did not see.
@@ -336,6 +320,7 @@ impl<P: Processor> Runner<P> {
                 Look::Now
             };
         }
+        self.expects_more |= !round.jobs.is_empty();
         for job in round.jobs {
             self.slots.take(job, &self.leases, asked_at);
         }
@@ -408,6 +393,7 @@ impl<P: Processor> Runner<P> {
     /// Claims no more jobs, and hands back those that were held for later.
     fn stop_claiming(&mut self) {
         self.report = Some(StopReport::default());
+        self.waker.end();
         for ended in self.slots.give_up_ahead() {
             self.note_ended(ended);
         }

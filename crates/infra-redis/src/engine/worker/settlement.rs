@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::engine::backoff::FailedAttempt;
 use crate::engine::clock;
-use crate::engine::connection::{Args, Connection};
+use crate::engine::connection::{Args, BlockingConnection, Connection};
 use crate::engine::error::{EngineError, ScriptError};
 use crate::engine::job::Fetched;
-use crate::engine::keys::QueueKeys;
+use crate::engine::keys::{QueueKeys, Suffix};
 use crate::engine::options::{KeepLimits, StoredBackoff, millis};
 use crate::engine::processor::{Failure, JobError};
 use crate::engine::reply::{Decoder, Reply};
@@ -347,6 +347,8 @@ pub(super) enum Expects {
     Plenty,
     /// The same call was made, and its answer was lost.
     LostCall,
+    /// It stands behind a sleep and is performed when that ends, which nobody can tell beforehand.
+    EndOfSleep,
 }
 
 /// How many jobs a call claims at most, and the token of the first; the others' have their number
@@ -369,29 +371,63 @@ pub(super) async fn settle_and_fetch(
     claim: &Claim,
     expects: Expects,
 ) -> Result<Round, EngineError> {
-    let write_args = |args: &mut Args| {
-        args.text(keys.base());
-        args.display(clock::now());
-        args.display(millis(settings.lock_duration));
-        args.text(settings.name.as_deref().unwrap_or_default());
-        args.text(&limits(settings));
-        args.text(match expects {
-            Expects::Anything => "",
-            Expects::LostCall => "lost",
-            Expects::NothingMore => "quiet",
-            Expects::Plenty => "busy",
-        });
-        args.display(claim.jobs);
-        args.display(settlements.len());
-        for settlement in settlements {
-            settlement.write(args);
-        }
-        args.text(&claim.token);
-    };
     let reply = SETTLE_AND_FETCH
-        .call_for(connection, &[keys], write_args)
+        .call_for(connection, &[keys], |args| {
+            write_args(args, keys, settings, settlements, claim, expects);
+        })
         .await?;
     decode(reply, settlements)
+}
+
+/// Sleeps on `connection` until somebody tells of jobs, at most `limit`, and claims them in the same
+/// round trip: the claim stands behind the sleep, and the server performs it when that ends.
+///
+/// Returns the score of what was told, and what the claim brought. If its answer is lost, the claim may
+/// be made again.
+pub(super) async fn sleep_and_fetch(
+    connection: &BlockingConnection,
+    keys: &QueueKeys,
+    settings: &WorkerSettings,
+    limit: Duration,
+    claim: &Claim,
+) -> (Option<f64>, Result<Round, EngineError>) {
+    let args = SETTLE_AND_FETCH.args(&[keys], |args| {
+        write_args(args, keys, settings, &[], claim, Expects::EndOfSleep);
+    });
+    let marker = keys.of(Suffix::Marker);
+    let (told, reply) = connection.pop_min_and_call(&marker, limit, args).await;
+    (told, reply.and_then(|reply| decode(reply, &[])))
+}
+
+fn write_args(
+    args: &mut Args,
+    keys: &QueueKeys,
+    settings: &WorkerSettings,
+    settlements: &[Settlement],
+    claim: &Claim,
+    expects: Expects,
+) {
+    args.text(keys.base());
+    if expects == Expects::EndOfSleep {
+        args.text("");
+    } else {
+        args.display(clock::now());
+    }
+    args.display(millis(settings.lock_duration));
+    args.text(settings.name.as_deref().unwrap_or_default());
+    args.text(&limits(settings));
+    args.text(match expects {
+        Expects::Anything | Expects::EndOfSleep => "",
+        Expects::LostCall => "lost",
+        Expects::NothingMore => "quiet",
+        Expects::Plenty => "busy",
+    });
+    args.display(claim.jobs);
+    args.display(settlements.len());
+    for settlement in settlements {
+        settlement.write(args);
+    }
+    args.text(&claim.token);
 }
 
 /// The worker's own limits, as the script takes them.

@@ -5,17 +5,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 use tracing::debug;
 
+use super::WorkerSettings;
+use super::settlement::{Claim, Round, sleep_and_fetch};
 use crate::engine::connection::BlockingConnection;
+use crate::engine::error::EngineError;
 use crate::engine::keys::{QueueKeys, Suffix};
 
 /// How long a sleep takes that can't be asked for, while the server is away.
 const AWAY: Duration = Duration::from_millis(200);
 
+/// Into how many parts the time of a lock is divided, of which a sleep with a claim may take one. A
+/// job that it brings at its end is held by a lock that may be as old as that, and has to be renewed
+/// in time.
+const PARTS_OF_LOCK: u32 = 4;
+
+/// The shortest sleep; the server takes a shorter one for one without end.
+const SHORTEST: Duration = Duration::from_millis(2);
+
 /// What ended a sleep.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Wake {
+pub(super) enum Signal {
     /// Nothing was told within the time: whoever wants to be sure looks.
     Nothing,
     /// There may be work. The signal was taken, and nobody else has it.
@@ -24,69 +36,164 @@ pub(super) enum Wake {
     At(f64),
 }
 
+/// How a sleep ended.
+#[derive(Debug)]
+pub(super) struct Wake {
+    pub(super) signal: Signal,
+    /// What came of the claim behind the sleep, if there was one.
+    pub(super) claimed: Option<LateClaim>,
+}
+
+/// A claim that stood behind a sleep.
+#[derive(Debug)]
+pub(super) struct LateClaim {
+    pub(super) claim: Claim,
+    /// When it was sent: what it locks is locked at least as long.
+    pub(super) asked_at: Instant,
+    pub(super) round: Result<Round, EngineError>,
+}
+
+impl Wake {
+    const NOTHING: Self = Self {
+        signal: Signal::Nothing,
+        claimed: None,
+    };
+}
+
 /// Sleeps when asked to. From then on the marker may be taken at any moment, so how a sleep ends must
 /// be acted on.
 pub(super) struct Waker {
-    connection: Arc<BlockingConnection>,
-    marker: String,
-    limit: Duration,
+    sleeper: Arc<Sleeper>,
     sleep: Option<BoxFuture<'static, Wake>>,
+    /// How many jobs the sleep may bring.
+    claiming: usize,
+}
+
+struct Sleeper {
+    connection: BlockingConnection,
+    keys: QueueKeys,
+    settings: WorkerSettings,
 }
 
 impl Waker {
-    /// Each sleep ends after `limit`, at the latest.
-    pub(super) fn new(connection: BlockingConnection, keys: &QueueKeys, limit: Duration) -> Self {
+    pub(super) fn new(
+        connection: BlockingConnection,
+        keys: QueueKeys,
+        settings: WorkerSettings,
+    ) -> Self {
         Self {
-            connection: Arc::new(connection),
-            marker: keys.of(Suffix::Marker),
-            limit,
+            sleeper: Arc::new(Sleeper {
+                connection,
+                keys,
+                settings,
+            }),
             sleep: None,
+            claiming: 0,
         }
     }
 
-    /// Goes to sleep, unless it sleeps; the server is told once somebody waits for the end of it.
-    pub(super) fn sleep(&mut self) {
+    pub(super) fn is_asleep(&self) -> bool {
+        self.sleep.is_some()
+    }
+
+    /// How many jobs the sleep may bring.
+    pub(super) fn claiming(&self) -> usize {
+        self.claiming
+    }
+
+    /// Goes to sleep, unless it sleeps. With a claim, whatever ends the sleep makes the server
+    /// perform that at once. The server is told once somebody waits for the end of the sleep.
+    pub(super) fn sleep(&mut self, claim: Option<Claim>) {
         if self.sleep.is_none() {
-            let (connection, marker) = (Arc::clone(&self.connection), self.marker.clone());
-            self.sleep = Some(Box::pin(sleep(connection, marker, self.limit)));
+            self.claiming = claim.as_ref().map_or(0, |claim| claim.jobs);
+            let sleeper = Arc::clone(&self.sleeper);
+            self.sleep = Some(Box::pin(async move {
+                match claim {
+                    Some(claim) => sleeper.sleep_and_claim(claim).await,
+                    None => sleeper.sleep().await,
+                }
+            }));
         }
     }
 
-    /// What ended the sleep; never returns while nobody asked for one. Cancel-safe.
+    /// How the sleep ended; never returns while nobody asked for one. Cancel-safe.
     pub(super) async fn woken(&mut self) -> Wake {
         let Some(sleep) = &mut self.sleep else {
             return std::future::pending().await;
         };
         let wake = sleep.await;
         self.sleep = None;
+        self.claiming = 0;
         wake
     }
 
-    /// Ends the sleep. A signal that was taken in the last moment comes back: it was meant for a
-    /// worker that can act on it.
-    pub(super) async fn stop(self) -> Wake {
-        let wake = match self.sleep {
-            Some(sleep) => self.connection.end(sleep).await,
-            None => None,
-        };
-        // Others take whoever holds such a connection for a worker.
-        self.connection.close().await;
-        wake.unwrap_or(Wake::Nothing)
+    /// Ends the sleep soon, after which there must be no other. A signal that was taken in the last
+    /// moment is told: it was meant for a worker that can act on it.
+    pub(super) fn end(&mut self) {
+        if let Some(sleep) = self.sleep.take() {
+            let sleeper = Arc::clone(&self.sleeper);
+            self.sleep = Some(Box::pin(async move {
+                let ended = sleeper.connection.end(sleep).await;
+                ended.unwrap_or(Wake::NOTHING)
+            }));
+        }
+    }
+
+    /// Closes the connection, since others take whoever holds such a one for a worker.
+    pub(super) async fn close(&mut self) {
+        self.sleeper.connection.close().await;
     }
 }
 
-/// Never dropped half-way: the server would give the marker to nobody.
-async fn sleep(connection: Arc<BlockingConnection>, marker: String, limit: Duration) -> Wake {
-    match connection.pop_min(&marker, limit).await {
-        Ok(Some(score)) if score > 0.0 => Wake::At(score),
-        Ok(Some(_)) => Wake::Work,
-        Ok(None) => Wake::Nothing,
-        Err(error) => {
-            debug!(%error, "The wait for jobs ended early");
-            // The connection comes back by itself; until then look now and then.
-            tokio::time::sleep(AWAY).await;
-            Wake::Nothing
+/// Its futures are never dropped half-way: the server would give the marker to nobody.
+impl Sleeper {
+    async fn sleep(&self) -> Wake {
+        let marker = self.keys.of(Suffix::Marker);
+        let limit = self.settings.idle_poll;
+        let signal = match self.connection.pop_min(&marker, limit).await {
+            Ok(told) => signal(told),
+            Err(error) => {
+                debug!(%error, "The wait for jobs ended early");
+                // The connection comes back by itself; until then look now and then.
+                tokio::time::sleep(AWAY).await;
+                Signal::Nothing
+            }
+        };
+        Wake {
+            signal,
+            claimed: None,
         }
+    }
+
+    async fn sleep_and_claim(&self, claim: Claim) -> Wake {
+        let asked_at = Instant::now();
+        let Self {
+            connection,
+            keys,
+            settings,
+        } = self;
+        let limit = settings
+            .idle_poll
+            .min(settings.lock_duration / PARTS_OF_LOCK);
+        let limit = limit.max(SHORTEST);
+        let (told, round) = sleep_and_fetch(connection, keys, settings, limit, &claim).await;
+        let claimed = LateClaim {
+            claim,
+            asked_at,
+            round,
+        };
+        Wake {
+            signal: signal(told),
+            claimed: Some(claimed),
+        }
+    }
+}
+
+fn signal(score: Option<f64>) -> Signal {
+    match score {
+        Some(score) if score > 0.0 => Signal::At(score),
+        Some(_) => Signal::Work,
+        None => Signal::Nothing,
     }
 }
 
@@ -110,19 +217,21 @@ mod tests {
             let signal = [&marker, "0", "0"].map(str::to_owned).to_vec();
             commands.command("ZADD", signal).await.unwrap();
             let blocking = BlockingConnection::open(&settings, None).await.unwrap();
-            let mut waker = Waker::new(blocking, &keys, Duration::from_secs(60));
-            waker.sleep();
+            let mut waker = Waker::new(blocking, keys.clone(), WorkerSettings::default());
+            waker.sleep(None);
             let begun = futures_util::poll!(std::pin::pin!(waker.woken()));
             assert!(begun.is_pending(), "nothing has arrived yet");
-            let wake = waker.stop().await;
+            waker.end();
+            let wake = waker.woken().await;
+            waker.close().await;
             let left = commands.command("EXISTS", vec![marker.clone()]).await;
-            match wake {
-                Wake::Work => {
+            match wake.signal {
+                Signal::Work => {
                     came_back += 1;
                     assert_eq!(left.unwrap(), Reply::Int(0));
                 }
-                Wake::Nothing => assert_eq!(left.unwrap(), Reply::Int(1)),
-                Wake::At(_) => panic!("no delayed job was announced"),
+                Signal::Nothing => assert_eq!(left.unwrap(), Reply::Int(1)),
+                Signal::At(_) => panic!("no delayed job was announced"),
             }
         }
         assert!(came_back > 0, "no signal was taken in the last moment");
