@@ -6,9 +6,9 @@ mod support;
 
 use std::time::Duration;
 
-use infra_redis::engine::{Claimed, Reply, WorkerSettings};
+use infra_redis::engine::{Claimed, JobContext, JobError, Queue, Reply, WorkerSettings};
 use serde_json::{Value, json};
-use support::{TestQueue, echo, next, quick, telling};
+use support::{Counter, TestQueue, echo, next, quick, telling};
 use testkit::program::eventually;
 use tokio::sync::watch;
 
@@ -142,4 +142,44 @@ async fn a_delayed_job_is_in_time_although_only_a_sleep_has_a_slot_for_it() {
     assert_eq!(next(&mut told).await.id, "second");
     assert_eq!(next(&mut told).await.id, "later");
     worker.stop(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn what_came_while_the_process_stood_still_is_not_begun_without_a_lock() {
+    let test = TestQueue::new().await;
+    let performed = Counter::default();
+    let counted = performed.clone();
+    let (processor, mut told) = telling(move |_, context: JobContext| {
+        counted.up();
+        // Another attempt may be under way elsewhere unless this one has the lock.
+        std::future::ready(match context.holds_lock() {
+            true => Ok(json!(null)),
+            false => Err(JobError::permanent("it was begun without a lock")),
+        })
+    });
+    let lock_duration = Duration::from_secs(2);
+    let settings = WorkerSettings {
+        lock_duration,
+        ..quick()
+    };
+    let worker = test.work_with(processor, settings).await;
+    test.add(json!(1)).await;
+    next(&mut told).await;
+    until_asleep(&test, true).await;
+
+    // The worker shares this thread, on which nothing goes on while the job comes and its lock ends.
+    let (url, queue) = (testkit::valkey::shared_url().await, test.id.clone());
+    let adding = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let mut test = TestQueue::at(&url).await;
+            test.queue = Queue::new(test.connection.clone(), queue);
+            test.add(json!(2)).await
+        })
+    });
+    let id = adding.join().unwrap();
+    std::thread::sleep(lock_duration);
+    let job = test.finished(&id).await;
+    assert_eq!((job.failed_reason, performed.get()), (None, 2));
+    worker.stop(Duration::from_secs(5)).await;
 }
