@@ -3,13 +3,13 @@
   Why a script: a job's lock, its place and its outcome must change in one step, and taking the
   next jobs in the same step saves a round trip for each.
   KEYS  1 meta, by which the call is routed
-  ARGV  1 key prefix   2 now (unix ms), or '' for the server's time: a call behind a sleep can't say
-        when it runs   3 lock duration (ms)   4 worker name or ''
+  ARGV  1 key prefix   2 now (unix ms)   3 lock duration (ms)   4 worker name or ''
         5 the worker's limits or '': jobs a window:window (ms):points of metrics to keep, of which
           each may be lacking
         6 what the worker knows: lost = the answer to the same call was lost, so jobs that it gave
           out are given out again; quiet = nothing else was ready at the last look, so there is
-          probably nothing to take; busy = see fetch
+          probably nothing to take; busy = see fetch; asleep = nothing, since the call stands behind
+          a sleep, and what it takes for now is when it was sent: the server's time is taken instead
         7 how many jobs to fetch at most
         8 how many jobs to settle; then for each its kind, its id, its token, and
           completed: value   rule of what is kept (see trim_finished)

@@ -152,9 +152,10 @@ async fn what_came_while_the_process_stood_still_is_not_begun_without_a_lock() {
     let (processor, mut told) = telling(move |_, context: JobContext| {
         counted.up();
         // Another attempt may be under way elsewhere unless this one has the lock.
-        std::future::ready(match context.holds_lock() {
-            true => Ok(json!(null)),
-            false => Err(JobError::permanent("it was begun without a lock")),
+        std::future::ready(if context.holds_lock() {
+            Ok(json!(null))
+        } else {
+            Err(JobError::permanent("it was begun without a lock"))
         })
     });
     let lock_duration = Duration::from_secs(2);

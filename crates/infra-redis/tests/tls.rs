@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use infra_redis::engine::{
     Cancellation, ConnectError, Connection, ConnectionSettings, EngineError, Flow, Flows,
-    JobContext, JobError, JobOptions, Queue, QueueEvents, QueueId, ReadFrom, Worker,
+    JobContext, JobError, JobOptions, Queue, QueueEvents, QueueId, ReadFrom, Reply, Worker,
     WorkerSettings, find_queues,
 };
 use serde_json::{Value, json};
@@ -87,6 +87,10 @@ async fn everything_works_encrypted_and_as_a_user_who_may_do_what_is_documented_
         std::slice::from_ref(&id)
     );
     worker.stop(Duration::from_secs(5)).await;
+    let plain = ConnectionSettings::parse(&valkey.plain_url()).unwrap();
+    let admin = Connection::open(&plain).await.unwrap();
+    let refused = admin.command("ACL", vec!["LOG".to_owned()]).await;
+    assert_eq!(refused.unwrap(), Reply::List(Vec::new()));
 
     let elsewhere = QueueId::parse("other", "q").unwrap();
     let elsewhere = Queue::<Value>::new(connection.clone(), elsewhere);
@@ -209,6 +213,40 @@ async fn a_connection_whose_password_was_changed_comes_back_when_it_is_right_aga
         connection.ping().await.ok()
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_ask_for_the_time_has_every_job_performed() {
+    let valkey = with_user().await;
+    let admin = ConnectionSettings::parse(&valkey.plain_url()).unwrap();
+    let admin = Connection::open(&admin).await.unwrap();
+    let args = ["SETUSER", "bellwether", "-time"].map(str::to_owned);
+    admin.command("ACL", args.to_vec()).await.unwrap();
+    let settings = secure(&valkey, "bellwether:p%40ss%3Aw%2Frd@", valkey.ca_file());
+    let id = QueueId::parse("bull", "q").unwrap();
+    let queue = Queue::<Value>::new(Connection::open(&settings).await.unwrap(), id.clone());
+    let (processor, mut told) = echo();
+    let worker = Worker::start(&settings, id, processor, quick());
+    let worker = worker.await.unwrap();
+    let refused = async || {
+        let log = admin.command("ACL", vec!["LOG".to_owned()]).await;
+        format!("{log:?}").contains("\"time\"").then_some(())
+    };
+    let mut n = 0;
+    // Until one came to a worker that slept with a claim.
+    while refused().await.is_none() {
+        n += 1;
+        queue
+            .add("job", &json!(n), &JobOptions::default())
+            .await
+            .unwrap();
+        assert_eq!(next(&mut told).await.data, json!(n));
+        eventually("the job to complete", || async {
+            (queue.counts().await.ok()?.completed == n).then_some(())
+        })
+        .await;
+    }
+    worker.stop(Duration::from_secs(5)).await;
 }
 
 #[tokio::test]

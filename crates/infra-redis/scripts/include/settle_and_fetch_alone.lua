@@ -4,9 +4,12 @@
 -- the queue's settings, the job's fields, whether it is settled, and a job that was taken.
 local known = {}
 local now = ARGV[2]
-if now == '' then
-  local time = call('TIME')
-  now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+if ARGV[6] == 'asleep' then
+  -- It was sent long before. Not every user may ask for the time.
+  local time = redis.pcall('TIME')
+  if not time.err then
+    now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+  end
 end
 local at = ARGV[8] == '1' and 14 or 9
 local is_alone = ARGV[5] == '' and ARGV[6] ~= 'lost' and ARGV[7] ~= '0'

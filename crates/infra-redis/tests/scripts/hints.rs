@@ -22,11 +22,7 @@ impl Fixture {
 
     /// Makes the call that stands behind a sleep.
     pub(super) async fn fetch_asleep(&self, tokens: &[&str]) -> Fetch {
-        let round = Round {
-            tokens,
-            ..Round::default()
-        };
-        Fetch::of(self.round(round).await, 0)
+        self.fetch_knowing("asleep", &[], tokens).await
     }
 
     async fn server_millis(&self) -> u64 {

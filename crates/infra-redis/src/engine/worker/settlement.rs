@@ -408,16 +408,13 @@ fn write_args(
     expects: Expects,
 ) {
     args.text(keys.base());
-    if expects == Expects::EndOfSleep {
-        args.text("");
-    } else {
-        args.display(clock::now());
-    }
+    args.display(clock::now());
     args.display(millis(settings.lock_duration));
     args.text(settings.name.as_deref().unwrap_or_default());
     args.text(&limits(settings));
     args.text(match expects {
-        Expects::Anything | Expects::EndOfSleep => "",
+        Expects::Anything => "",
+        Expects::EndOfSleep => "asleep",
         Expects::LostCall => "lost",
         Expects::NothingMore => "quiet",
         Expects::Plenty => "busy",
