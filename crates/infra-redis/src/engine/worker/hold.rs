@@ -80,9 +80,9 @@ impl Hold {
         *self.lock()
     }
 
-    /// Whether the lock stands at this moment, as far as this worker can know.
-    pub(super) fn is_in_time(&self) -> bool {
-        Instant::now() < self.until()
+    /// Whether the worker can prove at this moment that it holds the job.
+    pub(super) fn is_proven(&self) -> bool {
+        !self.is_lost() && Instant::now() < self.until()
     }
 
     /// Whether the lock was lost: it is renewed no more.
@@ -115,7 +115,7 @@ impl Hold {
 
     /// Whether the worker can prove at this moment that it holds the job, and the job may go on.
     pub(crate) fn stands(&self) -> bool {
-        !self.is_interrupted() && !self.is_lost() && self.is_in_time()
+        !self.is_interrupted() && self.is_proven()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Instant> {

@@ -98,11 +98,11 @@ impl<P: Processor> Slots<P> {
         while self.at_work.len() < self.concurrency
             && let Some(held) = self.ahead.pop_front()
         {
-            // Another worker may have it by now. It took as long if this process stood still.
-            if held.hold.is_lost() || !held.hold.is_in_time() {
-                leases.remove(&held.job.id, &held.job.token);
-            } else {
+            if held.hold.is_proven() {
                 self.start(held);
+            } else {
+                // Another worker may have it by now, if only because this process stood still.
+                leases.remove(&held.job.id, &held.job.token);
             }
         }
     }

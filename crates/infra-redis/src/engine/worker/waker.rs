@@ -48,7 +48,7 @@ pub(super) struct Wake {
 #[derive(Debug)]
 pub(super) struct LateClaim {
     pub(super) claim: Claim,
-    /// When it was sent: what it locks is locked at least as long.
+    /// When it was sent: its locks stand at least as long as if they had been set then.
     pub(super) asked_at: Instant,
     pub(super) round: Result<Round, EngineError>,
 }
