@@ -287,7 +287,7 @@ impl Script {
         match sent {
             // The server was restarted or flushed its scripts: nothing has run.
             Err(EngineError::Refused { reason, .. }) if reason.contains("NOSCRIPT") => {
-                let args = call(self.source, queues, write_args);
+                let args = written(self.source, queues, write_args);
                 connection.send_once("EVAL", 2, self.name, args).await
             }
             other => other,
@@ -303,15 +303,16 @@ impl Script {
 
     /// What `EVALSHA` takes for such a call.
     pub(crate) fn args(&self, queues: &[&QueueKeys], write_args: impl FnOnce(&mut Args)) -> Args {
-        call(&self.sha, queues, write_args)
+        written(&self.sha, queues, write_args)
     }
 }
 
-fn call(script: &str, queues: &[&QueueKeys], write_args: impl FnOnce(&mut Args)) -> Args {
-    let mut call = Args::new();
-    call.text(script);
-    call.display(queues.len());
-    call.extend(queues.iter().map(|keys| keys.of(Suffix::Meta)));
-    write_args(&mut call);
-    call
+/// The arguments of a call of a script, which is named by its digest or by its whole text.
+fn written(script: &str, queues: &[&QueueKeys], write_args: impl FnOnce(&mut Args)) -> Args {
+    let mut args = Args::new();
+    args.text(script);
+    args.display(queues.len());
+    args.extend(queues.iter().map(|keys| keys.of(Suffix::Meta)));
+    write_args(&mut args);
+    args
 }
