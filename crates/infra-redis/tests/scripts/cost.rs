@@ -96,23 +96,26 @@ async fn a_settled_and_fetched_job_costs_seventeen_commands_alone_and_eight_toge
 }
 
 #[tokio::test]
-async fn a_job_that_an_idle_worker_finds_costs_nine_commands_and_ten_more_to_settle() {
-    let meter = Meter::new().await;
-    meter.fixture.add(&[PLAIN]).await;
-    let tokens = ids(10);
-    let tokens: Vec<_> = tokens.iter().map(String::as_str).collect();
-    let found = meter.commands(async |on| {
-        assert_eq!(on.fetch_asleep(&tokens).await.ids, ["2"]);
-    });
-    assert_eq!(found.await, 9);
-    // Not kept, and nothing is left.
-    let mut settled = settlement("completed", "2", "2");
-    settled[6] = "0";
-    let settle = meter.commands(async |on| {
-        let round = on.fetch_knowing("quiet", &[settled], &tokens).await;
-        assert_eq!((round.codes, round.ids.len()), (vec![0], 0));
-    });
-    assert_eq!(settle.await, 10);
+async fn a_job_that_an_idle_worker_finds_costs_eight_commands_and_ten_more_to_settle() {
+    // Behind a sleep it takes the server's time, which is a command more.
+    for (hint, expected) in [("", 8), ("asleep", 9)] {
+        let meter = Meter::new().await;
+        meter.fixture.add(&[PLAIN]).await;
+        let tokens = ids(10);
+        let tokens: Vec<_> = tokens.iter().map(String::as_str).collect();
+        let found = meter.commands(async |on| {
+            assert_eq!(on.fetch_knowing(hint, &[], &tokens).await.ids, ["2"]);
+        });
+        assert_eq!(found.await, expected, "{hint}");
+        // Not kept, and nothing is left.
+        let mut settled = settlement("completed", "2", "2");
+        settled[6] = "0";
+        let settle = meter.commands(async |on| {
+            let round = on.fetch_knowing("quiet", &[settled], &tokens).await;
+            assert_eq!((round.codes, round.ids.len()), (vec![0], 0));
+        });
+        assert_eq!(settle.await, 10);
+    }
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ impl Fixture {
     }
 
     /// Makes the call that stands behind a sleep.
-    pub(super) async fn fetch_asleep(&self, tokens: &[&str]) -> Fetch {
+    async fn fetch_asleep(&self, tokens: &[&str]) -> Fetch {
         self.fetch_knowing("asleep", &[], tokens).await
     }
 
