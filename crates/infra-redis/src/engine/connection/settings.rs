@@ -11,6 +11,7 @@ use fred::types::config::{
     Config, ConnectionConfig, PerformanceConfig, ReconnectError, ReconnectPolicy, TcpConfig,
     TlsConfig, UnresponsiveConfig,
 };
+use futures_util::future::join;
 use url::Url;
 
 use super::{failure, tls};
@@ -216,8 +217,12 @@ impl ConnectionSettings {
     /// A client that is connected.
     pub(super) async fn open(&self) -> Result<Client, ConnectError> {
         let client = self.client(FirstAttempt::Decides);
-        let error = match tokio::time::timeout(CONNECT_TIMEOUT * 2, client.init()).await {
-            Ok(Ok(_)) => return Ok(client),
+        // Polled in this order, so that the outcome is awaited before it can be there. `Client::init`
+        // would also close the client on failure, which has ended by itself, and warn of that.
+        let connect = async { drop(client.connect()) };
+        let connected = async { join(client.wait_for_connect(), connect).await.0 };
+        let error = match tokio::time::timeout(CONNECT_TIMEOUT * 2, connected).await {
+            Ok(Ok(())) => return Ok(client),
             Ok(Err(error)) => failure::connecting(self, &error),
             Err(_) => ConnectError::Unreachable {
                 url: self.address.clone(),
