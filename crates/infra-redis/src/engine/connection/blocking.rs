@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fred::clients::Client;
+use fred::clients::{Client, WithOptions};
 use fred::error::{Error, ErrorKind};
-use fred::interfaces::{ClientInterface, ClientLike, EventInterface};
+use fred::interfaces::{ClientInterface, ClientLike, EventInterface, SortedSetsInterface};
 use fred::types::config::Options;
 use fred::types::{ClientUnblockFlag, ClusterHash, CustomCommand, Value};
 use futures_util::future::join;
@@ -102,10 +102,11 @@ impl BlockingConnection {
     }
 
     async fn wait_for_min(&self, key: &str, limit: Duration) -> Result<Option<f64>, EngineError> {
-        let command = CustomCommand::new_static("BZPOPMIN", ClusterHash::FirstKey, true);
-        let mut args = Args::from_iter([key]);
-        args.display(limit.as_secs_f64());
-        match self.wait(command, args).await? {
+        // Not a custom command: the library writes each of those by itself, and the server would read
+        // the call behind this one on its own.
+        let client = self.untimed(ClusterHash::FirstKey);
+        let popped = Box::pin(client.bzpopmin::<Value, _>(key, limit.as_secs_f64()));
+        match self.wait(popped).await? {
             Some(Value::Array(parts)) => Ok(parts.last().and_then(Value::as_f64)),
             _ => Ok(None),
         }
@@ -114,7 +115,7 @@ impl BlockingConnection {
     async fn call_behind(&self, script: Args) -> Result<Reply, EngineError> {
         let command = CustomCommand::new_static("EVALSHA", ClusterHash::Offset(2), false);
         let args = script.into_values();
-        let client = self.client.with_options(&untimed(&command));
+        let client = self.untimed(command.cluster_hash.clone());
         decoded("EVALSHA", Box::pin(client.custom(command, args)).await?)
     }
 
@@ -152,7 +153,9 @@ impl BlockingConnection {
         let command = CustomCommand::new_static("XREAD", ClusterHash::Offset(5), true);
         let (count, block) = (count.to_string(), limit.as_millis().to_string());
         let args = stream_args(&["COUNT", &count, "BLOCK", &block], key, after);
-        let read = self.in_time(limit, self.wait(command, args)).await??;
+        let client = self.untimed(command.cluster_hash.clone());
+        let read = Box::pin(client.custom(command, args.into_values()));
+        let read = self.in_time(limit, self.wait(read)).await??;
         read.map_or(Ok(Reply::Nil), |read| decoded("XREAD", read))
     }
 
@@ -172,10 +175,21 @@ impl BlockingConnection {
         Err(EngineError::Unavailable(reason.to_owned()))
     }
 
-    /// Sends a command that blocks; nothing if the server's limit passed.
-    async fn wait(&self, command: CustomCommand, args: Args) -> Result<Option<Value>, EngineError> {
-        let client = self.client.with_options(&untimed(&command));
-        let mut waited = Box::pin(client.custom(command, args.into_values()));
+    /// Sends commands that wait at the server. No time-out of the client's own: it would leave the
+    /// command running there.
+    fn untimed(&self, cluster_hash: ClusterHash) -> WithOptions<Client> {
+        self.client.with_options(&Options {
+            max_attempts: Some(1),
+            cluster_hash: Some(cluster_hash),
+            ..Options::default()
+        })
+    }
+
+    /// Waits for a command that blocks; nothing if the server's limit passed.
+    async fn wait(
+        &self,
+        mut waited: impl Future<Output = Result<Value, Error>> + Unpin,
+    ) -> Result<Option<Value>, EngineError> {
         let is_nameless = self.may_be_nameless.swap(false, Ordering::Relaxed);
         let waited = match &self.name {
             // The name goes in front of the wait on the same connection, so that no wait is without
@@ -252,15 +266,6 @@ impl Drop for BlockingConnection {
             let client = self.client.clone();
             TaskTracker::new().spawn_on(async move { quit(&client).await }, &runtime);
         }
-    }
-}
-
-/// How a command is sent that waits at the server. No time-out of the client's own: it would leave the
-/// command running there.
-fn untimed(command: &CustomCommand) -> Options {
-    Options {
-        timeout: None,
-        ..options(command, 1)
     }
 }
 

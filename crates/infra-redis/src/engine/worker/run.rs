@@ -32,7 +32,7 @@ use crate::engine::turn::let_others_go_on;
 
 /// The most settlements in one call, so that it never blocks the server for long; more would save
 /// nothing.
-const MAX_SETTLEMENTS: usize = 25;
+const MAX_SETTLEMENTS: usize = 20;
 
 /// The most jobs claimed by one call, for the same reason.
 const MAX_CLAIMS: usize = 50;
