@@ -35,7 +35,7 @@ use crate::engine::turn::let_others_go_on;
 const MAX_SETTLEMENTS: usize = 20;
 
 /// The most jobs claimed by one call, for the same reason.
-const MAX_CLAIMS: usize = 50;
+const MAX_CLAIMS: usize = 25;
 
 /// Into how many calls the settlements of all jobs go at least. With two of them the server and the
 /// worker may come to wait for each other in turn; with three there is always one for each.
