@@ -242,8 +242,9 @@ impl<'a> Chaos<'a> {
             !is_over
         });
         for slot in &mut self.system.slots {
-            if slot.supervise()? {
+            if let Some(how) = slot.supervise()? {
                 self.tally.ended += 1;
+                say(&how)?;
             }
         }
         Ok(())

@@ -234,14 +234,21 @@ impl Slot {
         self.start_again()
     }
 
-    /// Whether the process has ended by itself. It is started again then, as a supervisor would.
-    pub(crate) fn supervise(&mut self) -> Result<bool> {
+    /// Starts the process again if it has ended by itself, as a supervisor would. Returns how it ended
+    /// and what it said last.
+    pub(crate) fn supervise(&mut self) -> Result<Option<String>> {
         // One that can't start while the database is away would else be tried fifty times a second.
-        let ended = self.begun.elapsed() > RESTART_PAUSE && self.program.ended()?.is_some();
-        if ended {
-            self.start_again()?;
+        if self.begun.elapsed() <= RESTART_PAUSE {
+            return Ok(None);
         }
-        Ok(ended)
+        let Some(status) = self.program.ended()? else {
+            return Ok(None);
+        };
+        let output = self.program.output();
+        let said = output.lines().last().unwrap_or("nothing");
+        let how = format!("{} ended by itself ({status}) and said: {said}", self.name);
+        self.start_again()?;
+        Ok(Some(how))
     }
 
     fn start_again(&mut self) -> Result<()> {
