@@ -10,12 +10,15 @@
 
 mod cases;
 mod compare;
+mod completions;
 mod environment;
+mod plain;
 mod proxy;
 mod report;
+mod runs;
+mod schedule;
 mod server;
 mod setup;
-mod tally;
 mod times;
 mod window;
 

@@ -1,78 +1,26 @@
-//! A plain connection to the server under test, for its counters: what the engine's own connection
-//! does is what is measured.
+//! What the server under test tells of itself.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
-use tokio::net::TcpStream;
-use url::Url;
+
+use crate::plain::{PlainConnection, Reply};
 
 /// The server under test.
-pub(crate) struct Server {
-    stream: BufStream<TcpStream>,
-}
+pub(crate) struct Server(PlainConnection);
 
 impl Server {
     /// Connects to `redis://[user:password@]host[:port][/database]`.
     pub(crate) async fn connect(address: &str) -> Result<Self> {
-        let url = Url::parse(address).context("the server's address is no URL")?;
-        let host = url.host_str().context("the server's address has no host")?;
-        let port = url.port().unwrap_or(6379);
-        let host = host.trim_matches(['[', ']']);
-        let stream = TcpStream::connect((host, port))
-            .await
-            .with_context(|| format!("no server answers at {host}:{port}"))?;
-        stream.set_nodelay(true)?;
-        let mut server = Self {
-            stream: BufStream::new(stream),
-        };
-        if let Some(password) = url.password() {
-            let user = match url.username() {
-                "" => "default",
-                user => user,
-            };
-            server.send(&["AUTH", user, password]).await?;
-        }
-        match url.path().trim_start_matches('/') {
-            "" => {}
-            database => drop(server.send(&["SELECT", database]).await?),
-        }
-        server.send(&["PING"]).await?;
-        Ok(server)
+        Ok(Self(PlainConnection::open(address).await?))
     }
 
     /// Sends a command; its answer, as text.
     pub(crate) async fn send(&mut self, words: &[&str]) -> Result<String> {
-        let parts = words
-            .iter()
-            .map(|word| format!("${}\r\n{word}\r\n", word.len()));
-        let request = format!("*{}\r\n{}", words.len(), parts.collect::<String>());
-        self.stream.write_all(request.as_bytes()).await?;
-        self.stream.flush().await?;
-        self.answer()
-            .await
-            .with_context(|| format!("{} could not be asked of the server", words[0]))
-    }
-
-    async fn answer(&mut self) -> Result<String> {
-        let mut line = String::new();
-        self.stream.read_line(&mut line).await?;
-        let line = line.trim_end();
-        let Some((kind, rest)) = line.split_at_checked(1) else {
-            bail!("the server closed the connection");
-        };
-        match kind {
-            "+" | ":" => Ok(rest.to_owned()),
-            "$" => {
-                let length: usize = rest.parse().context("an answer has no length")?;
-                let mut text = vec![0; length + 2];
-                self.stream.read_exact(&mut text).await?;
-                text.truncate(length);
-                Ok(String::from_utf8(text)?)
-            }
-            "-" => bail!("{rest}"),
-            _ => bail!("an answer of a kind that was not expected: {line}"),
+        match self.0.ask(words).await? {
+            Reply::Text(text) => Ok(text),
+            Reply::Number(number) => Ok(number.to_string()),
+            other => bail!("{} was answered with {other:?}", words[0]),
         }
     }
 

@@ -14,9 +14,10 @@ use infra_redis::engine::{
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
+use crate::completions::Completions;
 use crate::environment::{Environment, Keep as Kept, LookAhead as Ahead};
+use crate::runs::Runs;
 use crate::server::Server;
-use crate::tally::{Completions, Runs};
 use crate::window::Window;
 
 /// What the reports call this program.

@@ -3,8 +3,12 @@
 
 #[path = "../../../src/environment.rs"]
 mod environment;
+#[path = "../../../src/plain.rs"]
+mod plain;
 #[path = "../../../src/report.rs"]
 mod report;
+#[path = "../../../src/schedule.rs"]
+mod schedule;
 #[path = "../../../src/server.rs"]
 mod server;
 #[path = "../../../src/times.rs"]

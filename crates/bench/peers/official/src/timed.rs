@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::report::{Report, rounded};
+use crate::schedule::Schedule;
 use crate::setup::{Setup, completed, join, report, unix_millis};
-use crate::times::{millis, percentile, warm};
+use crate::times::percentile;
 
 pub(crate) async fn latency(mut setup: Setup) -> Result<Report> {
     let (jobs, rate) = (setup.environment.jobs, setup.environment.rate);
@@ -30,40 +31,27 @@ pub(crate) async fn latency(mut setup: Setup) -> Result<Report> {
     let work = tokio::spawn(async move { completed(&worker, jobs).await });
     tokio::time::sleep(setup.environment.settle).await;
     let window = setup.window().await?;
-    let base = Instant::now();
     let mut adds = JoinSet::new();
-    let mut added = Vec::with_capacity(jobs);
     let data = setup.data();
-    for i in 0..jobs {
-        let due = base + Duration::from_nanos(i as u64 * 1_000_000_000 / rate as u64);
-        if due > Instant::now() {
-            tokio::time::sleep_until(due.into()).await;
-        }
-        added.push(Instant::now());
-        let (queue, data) = (setup.queue.clone(), data(i));
+    let schedule = Schedule::keep(rate, jobs, |job| {
+        let (queue, data) = (setup.queue.clone(), data(job));
         adds.spawn(async move {
             queue.add("job", data).await?;
             Ok(())
         });
-    }
+    });
+    let schedule = schedule.await;
     join(adds).await?;
     let moments = work.await??;
     let measured = window.close(&mut setup.server).await?;
     let starts = starts.lock().unwrap_or_else(PoisonError::into_inner);
     let numbers: HashMap<_, _> = starts.iter().map(|(id, i, _)| (id.as_str(), *i)).collect();
-    let since = |i: usize, then: Instant| millis(then.saturating_duration_since(added[i]));
-    let started = warm(starts.iter().map(|(_, i, then)| since(*i, *then)).collect());
-    let ended = moments
-        .iter()
-        .map(|(id, then)| since(numbers[id.as_str()], *then));
-    let ended = warm(ended.collect());
-    let extras = json!({
-        "offered": rate,
-        "pickup_p50_ms": percentile(&started, 0.5),
-        "pickup_p99_ms": percentile(&started, 0.99),
-        "done_p50_ms": percentile(&ended, 0.5),
-        "done_p99_ms": percentile(&ended, 0.99),
-    });
+    let started: Vec<_> = starts.iter().map(|(_, i, then)| (*i, *then)).collect();
+    let ended = moments.iter();
+    let ended: Vec<_> = ended
+        .map(|(id, then)| (numbers[id.as_str()], *then))
+        .collect();
+    let extras = schedule.times(&started, &ended);
     Ok(report("latency", jobs, measured, extras))
 }
 
