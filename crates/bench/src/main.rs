@@ -8,6 +8,7 @@
     reason = "counts are far below 2^53, and figures are told to three places"
 )]
 
+mod bare;
 mod cases;
 mod compare;
 mod completions;
@@ -30,9 +31,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
+use bare::BareCase;
 use cases::Case;
 use compare::Compare;
 use environment::Environment;
+use report::Report;
 
 /// Measures Bellwether's queue engine.
 #[derive(Parser)]
@@ -46,7 +49,10 @@ struct Arguments {
 enum Command {
     #[command(flatten)]
     Case(Case),
-    /// Compare the engine with BullMQ's own clients, on a server that is started for it
+    /// Measure bare scripts, which do only what other clients of the queue can see
+    #[command(subcommand)]
+    Bare(BareCase),
+    /// Compare the engine with other queues' clients, on a server that is started for it
     Compare(Compare),
     /// Put a distance between a program and its server
     Proxy {
@@ -62,7 +68,8 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
-        Command::Case(case) => measure(case),
+        Command::Case(case) => measure(|environment| case.run(environment)),
+        Command::Bare(case) => measure(|environment| case.run(environment)),
         Command::Compare(compare) => compare.run(),
         Command::Proxy {
             listen,
@@ -80,10 +87,13 @@ fn main() -> ExitCode {
 }
 
 /// Runs a case and prints its line; fails if a job did not run as often as it should have.
-fn measure(case: Case) -> Result<ExitCode> {
+fn measure<F>(case: impl FnOnce(Environment) -> F) -> Result<ExitCode>
+where
+    F: Future<Output = Result<Report>>,
+{
     let environment = Environment::read(|name| std::env::var(name).ok())?;
     let (concurrency, has_detail) = (environment.concurrency, environment.has_detail);
-    let report = runtime(environment.threads)?.block_on(case.run(environment))?;
+    let report = runtime(environment.threads)?.block_on(case(environment))?;
     writeln!(
         std::io::stdout(),
         "{}",

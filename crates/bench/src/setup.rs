@@ -44,11 +44,20 @@ pub(crate) struct Payload {
 pub(crate) struct Filler(usize);
 
 impl Filler {
+    pub(crate) fn of(environment: &Environment) -> Self {
+        Self(environment.payload)
+    }
+
     pub(crate) fn payload(self, i: usize) -> Payload {
         Payload {
             i,
             p: "x".repeat(self.0),
         }
+    }
+
+    /// A job's data as it is stored.
+    pub(crate) fn text(self, i: usize) -> String {
+        format!(r#"{{"i":{i},"p":"{}"}}"#, "x".repeat(self.0))
     }
 
     pub(crate) fn bulk(
@@ -100,7 +109,7 @@ impl Setup {
     }
 
     pub(crate) fn filler(&self) -> Filler {
-        Filler(self.environment.payload)
+        Filler::of(&self.environment)
     }
 
     /// Adds jobs before the window, unless they are there already.

@@ -44,18 +44,35 @@ fn line(output: &Output) -> Value {
 
 /// Runs a case on an empty server; its line, which must have these keys besides those of every case.
 async fn measured(case: &str, variables: &[(&str, &str)], own_keys: &[&str]) -> Value {
+    let line = measured_of("bellwether", &[case], variables, own_keys).await;
+    assert_eq!(line["case"], case);
+    line
+}
+
+/// The same with bare scripts.
+async fn bare(case: &str, variables: &[(&str, &str)], own_keys: &[&str]) -> Value {
+    let line = measured_of("bare", &["bare", case], variables, own_keys).await;
+    assert_eq!(line["case"], case);
+    line
+}
+
+async fn measured_of(
+    program: &str,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+    own_keys: &[&str],
+) -> Value {
     let valkey = PrivateValkey::start().await.unwrap();
     let url = valkey.url();
     let variables: Vec<_> = [("BENCH_URL", url.as_str()), ("BENCH_JOBS", "40")]
         .into_iter()
         .chain(variables.iter().copied())
         .collect();
-    let line = line(&bench(&[case], &variables));
+    let line = line(&bench(arguments, &variables));
     for key in KEYS.iter().chain(own_keys) {
         assert!(line.get(key).is_some(), "no {key} in {line}");
     }
-    assert_eq!(line["impl"], "bellwether");
-    assert_eq!(line["case"], case);
+    assert_eq!(line["impl"], program);
     assert_eq!(line["jobs"], 40);
     assert_eq!(line["exact"], true);
     assert!(line["rate"].as_f64().unwrap() > 0.0);
@@ -174,6 +191,57 @@ async fn ramp() {
 }
 
 #[tokio::test]
+async fn bare_scripts_add() {
+    let variables = [("BENCH_CONCURRENCY", "10"), ("BENCH_DETAIL", "1")];
+    let line = bare("add", &variables, &["per_command"]).await;
+    // Two calls are under way, with five jobs each.
+    assert!((scripts(&line) - 1.0 / 5.0).abs() < 1e-9, "{line}");
+    assert_eq!(line["per_command"]["xadd"], 2.0);
+    let line = bare("addbulk", &[("BENCH_CHUNK", "20")], &["chunk"]).await;
+    assert!((scripts(&line) - 1.0 / 20.0).abs() < 1e-9, "{line}");
+}
+
+#[tokio::test]
+async fn bare_scripts_work() {
+    let detail = ("BENCH_DETAIL", "1");
+    let keys = ["first_ms", "steady_rate", "per_command"];
+    let line = bare("process", &[("BENCH_CONCURRENCY", "10"), detail], &keys).await;
+    assert_eq!(line["per_command"]["set"], 1.0);
+    assert_eq!(line["per_command"]["lrem"], 1.0);
+    let variables = [("BENCH_KEEP", "all"), ("BENCH_LOOK_AHEAD", "9"), detail];
+    let line = bare("process", &variables, &keys).await;
+    assert_eq!(line["per_command"]["hset"], 2.0);
+}
+
+#[tokio::test]
+async fn bare_scripts_tell_how_long_jobs_take() {
+    let variables = [("BENCH_RATE", "400"), ("BENCH_SETTLE_MS", "50")];
+    let keys = ["offered", "schedule_lag_p99_ms", "pickup_p99_ms"];
+    let line = bare("latency", &variables, &keys).await;
+    let ms = |key: &str| line[key].as_f64().unwrap();
+    assert!(0.0 < ms("pickup_p50_ms") && ms("pickup_p50_ms") < ms("done_p50_ms"));
+}
+
+#[tokio::test]
+async fn bare_scripts_and_the_engine_share_a_queue() {
+    let valkey = PrivateValkey::start().await.unwrap();
+    let url = valkey.url();
+    let run = |arguments: &[&str], is_preloaded| {
+        let variables = [
+            ("BENCH_URL", url.as_str()),
+            ("BENCH_JOBS", "30"),
+            ("BENCH_PRELOADED", is_preloaded),
+            ("BENCH_CONCURRENCY", "7"),
+        ];
+        line(&bench(arguments, &variables))
+    };
+    run(&["bare", "add"], "0");
+    assert_eq!(run(&["process"], "1")["exact"], true);
+    run(&["load"], "0");
+    assert_eq!(run(&["bare", "process"], "1")["exact"], true);
+}
+
+#[tokio::test]
 async fn jobs_that_one_run_loads_are_worked_by_another() {
     let valkey = PrivateValkey::start().await.unwrap();
     let url = valkey.url();
@@ -229,6 +297,7 @@ fn bad_input_is_answered_with_a_sentence() {
         String::from_utf8(output.stderr).unwrap()
     };
     assert!(said(&["fly"], &[]).contains("unrecognized subcommand 'fly'"));
+    assert!(said(&["bare", "prio"], &[]).contains("unrecognized subcommand 'prio'"));
     assert_eq!(
         said(&["add"], &[("BENCH_JOBS", "many")]),
         "bellwether-bench: BENCH_JOBS is `many`; expected a whole number from 1\n"
