@@ -47,7 +47,7 @@ else
   call('HSET', key, 'failedReason', reason, 'finishedOn', now)
   if place == 'delayed' then call('HSET', key, 'delay', 0) end
   call('HDEL', key, 'defa')
-  put_off_finished(queue, now, job)
+  put_off_finished(queue, now, job.kind, job.keep, job.id)
 end
 call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',
   'event', 'failed', 'jobId', id, 'failedReason', reason, 'prev', place)

@@ -30,7 +30,8 @@ now = tonumber(now)
 local settings = read_settings(queue, known.settings)
 
 local codes, has_finished = {}, false
-local ended, locks, families = {}, {}, {}
+-- Of each job to settle: where ARGV tells of it if it completed, or what it tells; and its keys.
+local places, others, keys, locks, relatives = {}, {}, {}, {}, {}
 local count = tonumber(ARGV[8])
 local limit_max, limit_window, max_points
 if ARGV[5] ~= '' then
@@ -42,37 +43,50 @@ if known.is_settled then
 else
   at = 9
 end
+local completed = 0
 for n = 1, count do
-  local kind, id = ARGV[at], ARGV[at + 1]
-  local job = { kind = kind, id = id, token = ARGV[at + 2], fields = known.fields }
-  local key = queue.prefix .. id
-  ended[n], locks[n] = job, key .. ':lock'
-  if kind == 'completed' then
-    job.value, job.keep = ARGV[at + 3], ARGV[at + 4]
+  local key = queue.prefix .. ARGV[at + 1]
+  keys[n], locks[n] = key, key .. ':lock'
+  if ARGV[at] == 'completed' then
+    places[n] = at
     at = at + 5
-    families[#families + 1] = key .. ':dependencies'
-    families[#families + 1] = key .. ':unsuccessful'
+    relatives[completed + 1], relatives[completed + 2] = key .. ':dependencies', key .. ':unsuccessful'
+    relatives[completed + 3], relatives[completed + 4] = key .. ':processed', key .. ':failed'
+    completed = completed + 4
   else
-    at = rare().read_settled(job, at)
+    places[n], others[n], at = false, rare().read_settled(at)
   end
 end
 
-if #ended > 0 then
+if count > 0 then
   local owners = call('MGET', unpack(locks))
-  -- Few jobs have children: one look at all of them spares a look at each.
-  put_off.may_have_children = #families > 0 and call('EXISTS', unpack(families)) > 0
-  local is_settled = {}
-  for n, job in ipairs(ended) do
-    job.owner = owners[n]
-    if is_settled[job.id] then
-      carry_out(queue)
-      job.owner = call('GET', locks[n])
+  -- Few jobs have, or had, children: a look at all of them spares a look at each.
+  if completed > 0 and call('EXISTS', unpack(relatives)) > 0 then
+    put_off.may_have_results = true
+    for n = 1, completed, 4 do
+      put_off.may_have_children = put_off.may_have_children
+        or call('EXISTS', relatives[n], relatives[n + 1]) > 0
     end
-    is_settled[job.id] = true
+  end
+  local is_settled = {}
+  for n = 1, count do
+    local place, owner, ok, code = places[n], owners[n], nil, nil
+    local id = place and ARGV[place + 1] or others[n].id
+    if is_settled[id] then
+      carry_out(queue)
+      owner = call('GET', locks[n])
+    end
+    is_settled[id] = true
     -- What is wrong with one job must not keep the others from being settled.
-    local ok, code = pcall(settle, queue, settings, now, job)
+    if place then
+      ok, code = pcall(complete, queue, settings, now, place, keys[n], locks[n], owner)
+      if code == 0 then has_finished = true end
+    else
+      others[n].owner = owner
+      ok, code = pcall(rare().settle_otherwise, queue, settings, now, others[n])
+      if code == 0 and others[n].kind == 'failed' then has_finished = true end
+    end
     codes[n] = ok and code or rare().error_text(code)
-    if code == 0 and (job.kind == 'completed' or job.kind == 'failed') then has_finished = true end
   end
   carry_out(queue)
   if max_points then
@@ -104,7 +118,7 @@ if wanted > 0 then
     if ARGV[6] == 'lost' then jobs, tokens = rare().given_out(queue, worker, tokens) end
     local taken
     taken, ttl, due, blocked = fetch(queue, settings, now, worker, tokens, ARGV[6] == 'busy')
-    for _, job in ipairs(taken) do jobs[#jobs + 1] = job end
+    for n = 1, #taken do jobs[#jobs + 1] = taken[n] end
   end
 elseif #codes > 0 and settings.concurrency and not is_blocked(queue, settings) then
   -- A place under the global concurrency became free, and this worker doesn't take it.
@@ -117,7 +131,8 @@ if has_finished and #jobs == 0 and ttl == 0 and due == 0 and not blocked
 end
 
 local reply, size = {}, 0
-for _, job in ipairs(jobs) do
+for k = 1, #jobs do
+  local job = jobs[k]
   for n = 1, 11 do reply[size + n] = job[n] end
   size = size + 11
 end

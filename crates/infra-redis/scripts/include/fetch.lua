@@ -1,6 +1,6 @@
 -- A job as the worker reads it: what it needs of its fields, its id and the token that locks it.
-local function described(queue, id, token)
-  local job = call('HMGET', queue.prefix .. id, 'name', 'data', 'opts', 'timestamp', 'ats', 'atm',
+local function described(key, id, token)
+  local job = call('HMGET', key, 'name', 'data', 'opts', 'timestamp', 'ats', 'atm',
     'stacktrace', 'defa', 'rjk')
   job[10], job[11] = id, token
   return job
@@ -55,13 +55,13 @@ local function fetch(queue, settings, now, worker, tokens, is_busy)
       due = look_for_due(queue, settings, now)
       if due then break end
     end
-    for _, id in ipairs(ids) do
-      local token = tokens[#jobs + 1]
+    for n = 1, #ids do
+      local id, token = ids[n], tokens[#jobs + 1]
+      local key = queue.prefix .. id
       -- Ids that start with `0:` are markers of clients before 5.0.
-      local job = string.sub(id, 1, 2) ~= '0:' and described(queue, id, token)
+      local job = (id < '0:' or id >= '0;') and described(key, id, token)
       -- An id whose job is gone is dropped: there is nothing to work.
       if job and (job[1] or job[2] or job[3] or job[4]) then
-        local key = queue.prefix .. id
         call('SET', key .. ':lock', token, 'PX', worker.lock_duration)
         call('XADD', queue.events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
         local started = (tonumber(job[ATTEMPTS_STARTED]) or 0) + 1

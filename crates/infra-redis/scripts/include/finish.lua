@@ -59,7 +59,7 @@ local function finish(queue, settings, now, job)
       -- It was done before the wish to cancel it was known. Should it be retried, it is to run.
       if is_cancelled(fields[6]) then call('HDEL', key, 'defa') end
     end
-    put_off_finished(queue, now, job)
+    put_off_finished(queue, now, job.kind, job.keep, job.id)
   end
   -- Trimming with this entry spares a call of its own for it.
   call('XADD', queue.events, 'MAXLEN', '~', settings.max_events, '*',

@@ -6,12 +6,13 @@ local function given_out(queue, worker, tokens)
   for _, token in ipairs(tokens) do is_ours[token] = true end
   local jobs = {}
   for _, id in ipairs(call('LRANGE', queue.active, 0, -1)) do
-    local lock = queue.prefix .. id .. ':lock'
+    local key = queue.prefix .. id
+    local lock = key .. ':lock'
     local token = call('GET', lock)
     if token and is_ours[token] then
       is_ours[token] = nil
       call('PEXPIRE', lock, worker.lock_duration)
-      jobs[#jobs + 1] = described(queue, id, token)
+      jobs[#jobs + 1] = described(key, id, token)
     end
   end
   local left = {}

@@ -33,16 +33,17 @@ local function carry_out(queue)
 end
 
 -- Adds a finished job to those of its kind. Jobs that keep alike are added, and trimmed, together.
-local function put_off_finished(queue, now, job)
+local function put_off_finished(queue, now, kind, rule, id)
   local kept = put_off.kept
-  if kept and (kept.kind ~= job.kind or kept.rule ~= job.keep) then
+  if kept and (kept.kind ~= kind or kept.rule ~= rule) then
     carry_out(queue)
     kept = nil
   end
   if not kept then
-    kept = { kind = job.kind, rule = job.keep, now = now, members = {} }
+    kept = { kind = kind, rule = rule, now = tonumber(now), members = {} }
     put_off.kept = kept
   end
-  kept.members[#kept.members + 1] = now
-  kept.members[#kept.members + 1] = job.id
+  local members = kept.members
+  local size = #members
+  members[size + 1], members[size + 2] = now, id
 end

@@ -1,18 +1,19 @@
--- The rest of what is told of a settled job from `at` on; where that ends.
-local function read_settled(job, at)
-  local kind = job.kind
+-- What ARGV tells from `at` on of a job that did not complete, and where that ends.
+local function read_settled(at)
+  local kind = ARGV[at]
+  local job = { kind = kind, id = ARGV[at + 1], token = ARGV[at + 2], fields = known.fields }
   if kind == 'put-off' or kind == 'limit' then
     job.delay = ARGV[at + 3]
-    return at + 4
+    return job, at + 4
   end
-  if kind == 'release' or kind == 'wait-for-children' then return at + 3 end
+  if kind == 'release' or kind == 'wait-for-children' then return job, at + 3 end
   job.value, job.stacktrace, job.telemetry = ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
   if kind == 'failed' then
     job.attempts, job.keep = tonumber(ARGV[at + 6]), ARGV[at + 7]
-    return at + 8
+    return job, at + 8
   end
   job.lifo, job.delay = ARGV[at + 6] == '1', ARGV[at + 6]
-  return at + 7
+  return job, at + 7
 end
 
 -- Settles a job in whatever way.

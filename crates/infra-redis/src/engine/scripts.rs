@@ -122,7 +122,7 @@ script!(
     SETTLE_AND_FETCH,
     "settle_and_fetch",
     alone: "settle_and_fetch_alone",
-    ["settings", "trim_finished", "put_off", "settle", "fetch"],
+    ["settings", "trim_finished", "put_off", "complete", "fetch"],
     rare: [
         "error_text",
         "wake",
