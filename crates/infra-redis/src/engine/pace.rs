@@ -5,6 +5,7 @@
 //! trip has passed: near the server that makes few, full calls, two at a time, and far from it many
 //! calls on their way at once, the first few of which wait for nothing.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -39,7 +40,8 @@ impl Average {
 
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    in_flight: usize,
+    /// Of each call on its way whether it was alone when it was sent; calls are answered in order.
+    in_flight: VecDeque<bool>,
     last_sent: Option<Instant>,
     round_trip: Average,
 }
@@ -47,25 +49,30 @@ pub(crate) struct Pace {
 impl Pace {
     /// How many calls are on their way.
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight
+        self.in_flight.len()
     }
 
     pub(crate) fn sent(&mut self, now: Instant) {
-        self.in_flight += 1;
+        self.in_flight.push_back(self.in_flight.is_empty());
         self.last_sent = Some(now);
     }
 
     /// A call was answered after `took`; absent if it was given up or made more than once.
+    ///
+    /// One that stood behind others tells how long those took, too, so a busy server would seem far
+    /// away: it counts only if it took less than was known.
     pub(crate) fn answered(&mut self, took: Option<Duration>) {
-        self.in_flight = self.in_flight.saturating_sub(1);
-        if let Some(took) = took {
+        let was_alone = self.in_flight.pop_front().unwrap_or_default();
+        if let Some(took) = took
+            && (was_alone || took < self.round_trip.get())
+        {
             self.round_trip.add(took);
         }
     }
 
-    /// Whether a call may go that settles `ready` jobs, of at most `full`.
+    /// Whether a call may go that settles or brings `ready` jobs, of at most `full`.
     pub(crate) fn may_send(&self, ready: usize, full: usize, now: Instant) -> bool {
-        match self.in_flight {
+        match self.in_flight() {
             0 => true,
             1 if ready > 0 && 2 * ready >= full => true,
             MOST_IN_FLIGHT.. => false,
@@ -76,7 +83,7 @@ impl Pace {
 
     /// When a call may go that is not full; absent while none is in flight.
     pub(crate) fn next_chance(&self) -> Option<Instant> {
-        let last = self.last_sent.filter(|_| self.in_flight > 0)?;
+        let last = self.last_sent.filter(|_| self.in_flight() > 0)?;
         Some(last + self.gap())
     }
 
@@ -121,6 +128,28 @@ mod tests {
         pace.answered(Some(MILLI));
         pace.answered(Some(MILLI));
         assert!(pace.may_send(1, 50, now));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_is_not_far_because_calls_stand_behind_each_other() {
+        let now = Instant::now();
+        let mut pace = Pace::default();
+        pace.sent(now);
+        pace.answered(Some(MILLI));
+        for _ in 0..5 {
+            pace.sent(now);
+        }
+        for behind in 1..=5 {
+            pace.answered(Some(3 * MILLI * behind));
+        }
+        // The first of them stood behind nobody.
+        assert_eq!(pace.round_trip(), MILLI * 10 / 8);
+        assert!(!pace.is_far());
+        pace.sent(now);
+        pace.sent(now);
+        pace.answered(None);
+        pace.answered(Some(MILLI / 4));
+        assert_eq!(pace.round_trip(), MILLI * 9 / 8);
     }
 
     #[tokio::test(start_paused = true)]

@@ -226,7 +226,10 @@ impl<P: Processor> Runner<P> {
         }
         let full = self.batch();
         let now = tokio::time::Instant::now();
-        if !self.pace.may_send(self.ended.len(), full, now) {
+        // Where plenty waits, slots that are free fill a call as well as attempts that have ended do. If
+        // those alone counted, a worker that is answered fast would never come to use all its slots.
+        let claims = if self.has_plenty { wanted } else { 0 };
+        if !self.pace.may_send(self.ended.len().max(claims), full, now) {
             return None;
         }
         let batch = self.ended.len().min(self.batch());
