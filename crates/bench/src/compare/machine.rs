@@ -23,10 +23,11 @@ pub(super) fn describe(programs: &Programs, port: u16) -> Result<Vec<String>> {
         let version = &lock["packages"][format!("node_modules/{name}")]["version"];
         format!("{name} {}", version.as_str().unwrap_or("of no version"))
     };
-    let official: toml::Table = toml::from_str(include_str!("../../peers/official/Cargo.toml"))?;
-    let official = official["dependencies"]["bullmq-official"]
-        .as_str()
-        .unwrap_or_default();
+    let pinned = |manifest: &str, name: &str| -> Result<String> {
+        let manifest: toml::Table = toml::from_str(manifest)?;
+        let version = manifest["dependencies"][name].as_str().unwrap_or_default();
+        Ok(format!("{name} {}", version.trim_start_matches('=')))
+    };
     Ok(vec![
         format!("{cores} cores of {model}, {}", said("uname", &["-sr"])),
         format!("{}, on the same machine", server_version(port)?),
@@ -36,7 +37,14 @@ pub(super) fn describe(programs: &Programs, port: u16) -> Result<Vec<String>> {
             package("bullmq"),
             package("ioredis")
         ),
-        format!("bullmq-official {}", official.trim_start_matches('=')),
+        pinned(
+            include_str!("../../peers/official/Cargo.toml"),
+            "bullmq-official",
+        )?,
+        pinned(
+            include_str!("../../peers/apalis/Cargo.toml"),
+            "apalis-redis",
+        )?,
         format!("Bellwether {}", env!("CARGO_PKG_VERSION")),
     ])
 }

@@ -12,23 +12,40 @@ use serde_json::Value;
 /// The longest run.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// A client of the queues.
+/// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Program {
     Node,
     Official,
+    /// A job library whose queues are its own.
+    Apalis,
+    /// Scripts that do only what other clients of the queue can see.
+    Bare,
     Ours,
 }
 
 impl Program {
-    pub(super) const ALL: [Self; 3] = [Self::Node, Self::Official, Self::Ours];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Node,
+        Self::Official,
+        Self::Apalis,
+        Self::Bare,
+        Self::Ours,
+    ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Node => "node",
             Self::Official => "official",
+            Self::Apalis => "apalis",
+            Self::Bare => "bare",
             Self::Ours => "ours",
         }
+    }
+
+    /// Whether only those runs have it that say so.
+    pub(super) fn is_extra(self) -> bool {
+        matches!(self, Self::Apalis | Self::Bare)
     }
 }
 
@@ -36,12 +53,13 @@ impl Program {
 pub(super) struct Programs {
     ours: PathBuf,
     pub(super) node: PathBuf,
-    pub(super) official: PathBuf,
+    official: PathBuf,
+    apalis: PathBuf,
 }
 
 impl Programs {
-    pub(super) fn new(node: &Path, official: &Path) -> Result<Self> {
-        for path in [node, official] {
+    pub(super) fn new(node: &Path, official: &Path, apalis: &Path) -> Result<Self> {
+        for path in [node, official, apalis] {
             ensure!(
                 path.is_file(),
                 "there is no {}; scripts/bench builds it",
@@ -52,6 +70,7 @@ impl Programs {
             ours: std::env::current_exe()?,
             node: node.to_owned(),
             official: official.to_owned(),
+            apalis: apalis.to_owned(),
         })
     }
 
@@ -69,6 +88,12 @@ impl Programs {
                 command
             }
             Program::Official => Command::new(&self.official),
+            Program::Apalis => Command::new(&self.apalis),
+            Program::Bare => {
+                let mut command = Command::new(&self.ours);
+                command.arg("bare");
+                command
+            }
             Program::Ours => Command::new(&self.ours),
         };
         // Nothing of the caller's own settings may tell one of them to do something else.

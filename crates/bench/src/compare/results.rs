@@ -49,11 +49,13 @@ impl Results {
 
     /// What a program reached of a figure.
     pub(super) fn reached(&self, run: &Run, figure: &Figure, program: Program) -> Option<f64> {
-        let median = |run: &str, program| Some(self.spread(run, program, &figure.of)?.median);
+        let spread = |run: &str, program| self.spread(run, program, &figure.of);
+        let median = |run: &str, program| Some(spread(run, program)?.median);
         let own = median(&run.id, program)?;
         let round_trip = run.round_trip_ms as f64;
         let reached = match figure.kind {
             Kind::Value => own,
+            Kind::Least => spread(&run.id, program)?.least,
             Kind::Ratio => own / median(&run.id, Program::Node)?,
             Kind::Share => own / median(figure.base.as_ref()?, program)?,
             Kind::OfDistance => own * round_trip / 1e3 / run.concurrency(),
@@ -116,6 +118,21 @@ mod tests {
         assert_eq!(reached("far-add"), Some(0.8));
         assert_eq!(reached("far-ramp"), Some(1.5));
         assert_eq!(reached("add-50"), None);
+    }
+
+    #[test]
+    fn the_least_of_the_rounds_is_what_no_round_could_do_without() {
+        let table = Table::read().unwrap();
+        let is_it = |run: &&Run| run.id == "process-100";
+        let run = table.runs.iter().find(is_it).unwrap();
+        let figure = run.figures.iter().find(|figure| figure.of == "hold_ms");
+        let mut results = Results::default();
+        for hold in [3.0, 1.5, 2.0] {
+            let line = json!({"hold_ms": hold});
+            results.add("process-100", Program::Ours, line);
+        }
+        let reached = results.reached(run, figure.unwrap(), Program::Ours);
+        assert_eq!(reached, Some(1.5));
     }
 
     #[test]

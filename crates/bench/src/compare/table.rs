@@ -36,8 +36,14 @@ pub(super) struct Run {
     /// Programs that have no such case.
     #[serde(default)]
     without: Vec<String>,
+    /// Programs that go through few runs, and through this one.
+    #[serde(default)]
+    also: Vec<String>,
+    /// How many jobs a program takes that can't take as many as the others.
+    #[serde(default)]
+    jobs_of: BTreeMap<String, usize>,
     environment: BTreeMap<String, String>,
-    /// For the engine alone.
+    /// For the engine, and for bare scripts.
     #[serde(default)]
     ours: BTreeMap<String, String>,
     #[serde(default)]
@@ -76,6 +82,7 @@ pub(super) struct Figure {
 pub(super) enum Kind {
     Ratio,
     Value,
+    Least,
     Share,
     OfDistance,
     RoundTrips,
@@ -116,17 +123,25 @@ impl Table {
 impl Run {
     /// The programs that go through it, the one first that the others are compared with.
     pub(super) fn programs(&self) -> Vec<Program> {
-        let has_it = |program: &Program| !self.without.iter().any(|name| name == program.name());
+        let is_in =
+            |names: &[String], program: &Program| names.iter().any(|name| name == program.name());
+        let has_it = |program: &Program| {
+            if program.is_extra() {
+                is_in(&self.also, program)
+            } else {
+                !is_in(&self.without, program)
+            }
+        };
         Program::ALL.into_iter().filter(has_it).collect()
     }
 
     /// The environment of a program, but for where the server is.
     pub(super) fn variables(&self, program: Program, is_quick: bool) -> BTreeMap<String, String> {
         let mut variables = self.environment.clone();
-        if program == Program::Ours {
+        if matches!(program, Program::Ours | Program::Bare) {
             variables.extend(self.ours.clone());
         }
-        let mut jobs = self.jobs;
+        let mut jobs = *self.jobs_of.get(program.name()).unwrap_or(&self.jobs);
         if is_quick {
             jobs = jobs.min(self.quick);
             if let Some(rate) = self.number("BENCH_RATE") {
@@ -200,6 +215,33 @@ mod tests {
     }
 
     #[test]
+    fn few_runs_have_all_programs() {
+        let table = Table::read().unwrap();
+        let run = |id: &str| table.runs.iter().find(|run| run.id == id).unwrap();
+        assert_eq!(run("process-100").programs(), Program::ALL);
+        assert_eq!(
+            run("process-100").variables(Program::Apalis, false)["BENCH_JOBS"],
+            "7000"
+        );
+        assert_eq!(
+            run("process-100").variables(Program::Node, false)["BENCH_JOBS"],
+            "100000"
+        );
+        assert_eq!(run("memory").programs(), [Program::Node, Program::Ours]);
+        for run in &table.runs {
+            for name in run
+                .without
+                .iter()
+                .chain(&run.also)
+                .chain(run.jobs_of.keys())
+            {
+                let is_known = Program::ALL.iter().any(|program| program.name() == name);
+                assert!(is_known, "{} names `{name}`", run.id);
+            }
+        }
+    }
+
+    #[test]
     fn one_group_is_kept_with_what_it_is_compared_with() {
         let mut table = Table::read().unwrap();
         table.keep_only("far-20ms").unwrap();
@@ -210,12 +252,16 @@ mod tests {
     }
 
     #[test]
-    fn look_ahead_is_for_the_engine_alone_and_quick_runs_are_small() {
+    fn look_ahead_is_for_those_that_have_it_and_quick_runs_are_small() {
         let mut table = Table::read().unwrap();
         table.keep_only("process-1-ahead-50").unwrap();
         let run = &table.runs[0];
         assert_eq!(
             run.variables(Program::Ours, false)["BENCH_LOOK_AHEAD"],
+            "50"
+        );
+        assert_eq!(
+            run.variables(Program::Bare, false)["BENCH_LOOK_AHEAD"],
             "50"
         );
         let node = run.variables(Program::Node, true);
