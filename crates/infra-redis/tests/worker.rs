@@ -51,6 +51,41 @@ async fn every_job_is_performed_once_and_its_result_kept() {
     assert_eq!((last.attempts_made, last.attempts_started), (1, 1));
 }
 
+/// Jobs that end at once free their slots sooner than a call is full by any other measure.
+#[tokio::test]
+async fn a_worker_that_is_answered_fast_uses_all_its_slots() {
+    let test = TestQueue::new().await;
+    let jobs: Vec<_> = (0..4000)
+        .map(|n| NewJob {
+            name: "job",
+            data: json!(n),
+            options: JobOptions::default(),
+        })
+        .collect();
+    test.queue.add_bulk(&jobs).await.unwrap();
+    let (processor, _told) = echo();
+    let worker = test
+        .work_with(
+            processor,
+            WorkerSettings {
+                concurrency: 100,
+                ..quick()
+            },
+        )
+        .await;
+    let mut most = 0;
+    loop {
+        let counts = test.queue.counts().await.unwrap();
+        most = most.max(counts.active);
+        if counts.waiting == 0 {
+            break;
+        }
+    }
+    worker.stop(Duration::from_secs(5)).await;
+    // A call claims 25 at most, so that several had to be on their way.
+    assert!(most >= 60, "{most} jobs were active at a time");
+}
+
 #[tokio::test]
 async fn an_idle_worker_hears_of_a_job_at_once() {
     let test = TestQueue::new().await;
