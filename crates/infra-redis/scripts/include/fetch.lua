@@ -59,7 +59,7 @@ local function fetch(queue, settings, now, worker, tokens, is_busy)
       local id, token = ids[n], tokens[#jobs + 1]
       local key = queue.prefix .. id
       -- Ids that start with `0:` are markers of clients before 5.0.
-      local job = (id < '0:' or id >= '0;') and described(key, id, token)
+      local job = string.sub(id, 1, 2) ~= '0:' and described(key, id, token)
       -- An id whose job is gone is dropped: there is nothing to work.
       if job and (job[1] or job[2] or job[3] or job[4]) then
         call('SET', key .. ':lock', token, 'PX', worker.lock_duration)
