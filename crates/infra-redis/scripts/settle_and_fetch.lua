@@ -43,16 +43,17 @@ if known.is_settled then
 else
   at = 9
 end
-local completed = 0
+local looked_at = 0
 for n = 1, count do
   local key = queue.prefix .. ARGV[at + 1]
   keys[n], locks[n] = key, key .. ':lock'
   if ARGV[at] == 'completed' then
     places[n] = at
     at = at + 5
-    relatives[completed + 1], relatives[completed + 2] = key .. ':dependencies', key .. ':unsuccessful'
-    relatives[completed + 3], relatives[completed + 4] = key .. ':processed', key .. ':failed'
-    completed = completed + 4
+    relatives[looked_at + 1], relatives[looked_at + 2] =
+      key .. ':dependencies', key .. ':unsuccessful'
+    relatives[looked_at + 3], relatives[looked_at + 4] = key .. ':processed', key .. ':failed'
+    looked_at = looked_at + 4
   else
     places[n], others[n], at = false, rare().read_settled(at)
   end
@@ -61,9 +62,9 @@ end
 if count > 0 then
   local owners = call('MGET', unpack(locks))
   -- Few jobs have, or had, children: a look at all of them spares a look at each.
-  if completed > 0 and call('EXISTS', unpack(relatives)) > 0 then
+  if looked_at > 0 and call('EXISTS', unpack(relatives)) > 0 then
     put_off.may_have_results = true
-    for n = 1, completed, 4 do
+    for n = 1, looked_at, 4 do
       put_off.may_have_children = put_off.may_have_children
         or call('EXISTS', relatives[n], relatives[n + 1]) > 0
     end

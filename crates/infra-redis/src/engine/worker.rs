@@ -29,6 +29,7 @@ use super::registration;
 use super::slot;
 use renewal::LeaseKeeper;
 use run::{Runner, random_fraction};
+use settlement::bring_script;
 use trouble::Trouble;
 use waker::Waker;
 
@@ -241,6 +242,7 @@ impl Links {
         let name = registration::worker_name(queue, settings.name.as_deref());
         let blocking = BlockingConnection::open(connection, name).await?;
         let keys = QueueKeys::new(queue);
+        bring_script(&commands, &keys, settings).await;
         let leases = LeaseKeeper::start(connection.clone(), keys, settings.lock_duration).await?;
         Ok(Self {
             commands,

@@ -379,6 +379,22 @@ pub(super) async fn settle_and_fetch(
     decode(reply, settlements)
 }
 
+/// Brings the script to a server that may not have it, which takes the server longer than the script
+/// does: a worker's first jobs, and whoever else is served, would wait for both at once.
+pub(super) async fn bring_script(
+    connection: &Connection,
+    keys: &QueueKeys,
+    settings: &WorkerSettings,
+) {
+    let nothing = Claim {
+        jobs: 0,
+        token: String::new(),
+    };
+    let brought = settle_and_fetch(connection, keys, settings, &[], &nothing, Expects::Anything);
+    // What is wrong is told of by the first call that has something to do.
+    let _ = brought.await;
+}
+
 /// Sleeps on `connection` until somebody tells of jobs, at most `limit`, and claims them in the same
 /// round trip: the claim stands behind the sleep, and the server performs it when that ends.
 ///
