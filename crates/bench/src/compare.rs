@@ -86,8 +86,8 @@ impl Compare {
         let missed = document::missed(&table, &results);
         let is_good = results.faults().is_empty() && (self.quick || missed.by_us == 0);
         eprintln!(
-            "{} runs failed, {} figures are below their floor or were not measured, and {} are below \
-             one that bare scripts don't reach here",
+            "{} runs failed, {} figures are below their floor, behind the official crate or were not \
+             measured, and {} are below a floor that bare scripts don't reach here",
             results.faults().len(),
             missed.by_us,
             missed.by_all

@@ -28,17 +28,16 @@ pub(super) fn render(table: &Table, results: &Results, about: &[String], rounds:
     );
     for (run, figure) in figures(table) {
         let reached = |program| results.reached(run, figure, program);
-        let ours = reached(Program::Ours);
         let cells = [
             run.title.clone(),
             label(figure),
             shown(reached(Program::Official)),
             shown(reached(Program::Bare)),
-            shown(ours),
+            shown(reached(Program::Ours)),
             number(figure.goal),
             number(figure.floor),
             shown(figure.limit),
-            verdict(figure, ours, reached(Program::Bare), results, run),
+            verdict(results, run, figure),
         ];
         text.push_str(&row(&cells));
     }
@@ -117,7 +116,7 @@ fn pairs(run: &Run) -> Vec<(&Run, &Figure)> {
     run.figures.iter().map(|figure| (run, figure)).collect()
 }
 
-/// How many figures are below their floor or were not measured.
+/// How many figures are below their floor, behind BullMQ's own crate, or were not measured.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Missed {
     /// By the engine.
@@ -130,11 +129,14 @@ pub(super) fn missed(table: &Table, results: &Results) -> Missed {
     let mut missed = Missed::default();
     for (run, figure) in figures(table) {
         let reached = |program| results.reached(run, figure, program);
-        if is_reached(figure, reached(Program::Ours)) == Some(true) {
-        } else if is_reached(figure, reached(Program::Bare)) == Some(false) {
-            missed.by_all += 1;
-        } else {
-            missed.by_us += 1;
+        let ours = reached(Program::Ours);
+        let is_behind =
+            ours.is_some_and(|ours| is_behind(figure, ours, reached(Program::Official)));
+        let is_beyond_reach = is_reached(figure, reached(Program::Bare)) == Some(false);
+        match is_reached(figure, ours) {
+            Some(true) if !is_behind => {}
+            Some(false) if !is_behind && is_beyond_reach => missed.by_all += 1,
+            _ => missed.by_us += 1,
         }
     }
     missed
@@ -177,29 +179,34 @@ fn label(figure: &Figure) -> String {
     }
 }
 
-fn verdict(
-    figure: &Figure,
-    reached: Option<f64>,
-    bare: Option<f64>,
-    results: &Results,
-    run: &Run,
-) -> String {
-    let Some(reached) = reached else {
+fn verdict(results: &Results, run: &Run, figure: &Figure) -> String {
+    let reached = |program| results.reached(run, figure, program);
+    let Some(ours) = reached(Program::Ours) else {
         let fault = results.faults().get(&(run.id.clone(), Program::Ours));
         return match fault {
             Some(fault) => format!("**not measured**: {fault}"),
             None => "**not measured**".to_owned(),
         };
     };
-    if figure.reaches(reached, figure.goal) {
-        "goal reached".to_owned()
-    } else if figure.reaches(reached, figure.floor) {
-        "above the floor".to_owned()
-    } else if is_reached(figure, bare) == Some(false) {
-        "**below the floor**, as bare scripts are".to_owned()
+    let mut verdict = if figure.reaches(ours, figure.goal) {
+        "goal reached"
+    } else if figure.reaches(ours, figure.floor) {
+        "above the floor"
+    } else if is_reached(figure, reached(Program::Bare)) == Some(false) {
+        "**below the floor**, as bare scripts are"
     } else {
-        "**below the floor**".to_owned()
+        "**below the floor**"
     }
+    .to_owned();
+    if is_behind(figure, ours, reached(Program::Official)) {
+        verdict.push_str(", **behind the official crate**");
+    }
+    verdict
+}
+
+/// Whether BullMQ's own crate reached more, which no figure may have.
+fn is_behind(figure: &Figure, ours: f64, official: Option<f64>) -> bool {
+    official.is_some_and(|official| !figure.reaches(ours, official))
 }
 
 fn row(cells: &[String]) -> String {
@@ -335,6 +342,20 @@ mod tests {
                 by_all: 1
             }
         );
+    }
+
+    #[test]
+    fn what_the_official_crate_does_better_is_told() {
+        let mut table = Table::read().unwrap();
+        table.keep_only("add-1").unwrap();
+        let mut results = Results::default();
+        results.add("add-1", Program::Node, json!({"rate": 1000}));
+        results.add("add-1", Program::Official, json!({"rate": 1301}));
+        results.add("add-1", Program::Ours, json!({"rate": 1300}));
+        let text = render(&table, &results, &[], 1);
+        let verdict = "| goal reached, **behind the official crate** |";
+        assert!(text.contains(verdict), "{text}");
+        assert_eq!(missed(&table, &results).by_us, 1);
     }
 
     #[test]
