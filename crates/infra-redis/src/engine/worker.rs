@@ -7,6 +7,7 @@ mod hold;
 mod leases;
 mod look;
 mod renewal;
+mod round;
 mod run;
 mod settings;
 mod settlement;
@@ -28,8 +29,8 @@ use super::processor::Processor;
 use super::registration;
 use super::slot;
 use renewal::LeaseKeeper;
+use round::bring_script;
 use run::{Runner, random_fraction};
-use settlement::bring_script;
 use trouble::Trouble;
 use waker::Waker;
 

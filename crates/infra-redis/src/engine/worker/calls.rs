@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::WorkerSettings;
-use super::settlement::{Claim, Expects, Round, Settlement, settle_and_fetch};
+use super::round::{Claim, Expects, Round, settle_and_fetch};
+use super::settlement::Settlement;
 use super::trouble::Trouble;
 use crate::engine::connection::Connection;
 use crate::engine::error::EngineError;

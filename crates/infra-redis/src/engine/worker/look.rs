@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::settlement::Round;
+use super::round::Round;
 use super::waker::Signal;
 use crate::engine::clock;
 use crate::engine::connection::Connection;

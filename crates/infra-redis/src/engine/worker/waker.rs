@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::WorkerSettings;
-use super::settlement::{Claim, Round, sleep_and_fetch};
+use super::round::{Claim, Round, sleep_and_fetch};
 use crate::engine::connection::BlockingConnection;
 use crate::engine::error::EngineError;
 use crate::engine::keys::{QueueKeys, Suffix};

@@ -9,7 +9,8 @@ use super::{MAX_CLAIMS, Runner};
 use crate::engine::processor::Processor;
 use crate::engine::worker::calls::Call;
 use crate::engine::worker::look::{Look, instant_of, may_have_work, pass_on};
-use crate::engine::worker::settlement::{Expects, Settlement};
+use crate::engine::worker::round::Expects;
+use crate::engine::worker::settlement::Settlement;
 use crate::engine::worker::waker::{LateClaim, Signal, Wake};
 
 impl<P: Processor> Runner<P> {
