@@ -7,6 +7,7 @@
 use async_trait::async_trait;
 use domain::event::generation::{Duty, Generation, Generations, Looked};
 use domain::{EventId, StoreError, UnixMillis};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::PostgresStore;
@@ -98,62 +99,67 @@ impl Generations for PostgresStore {
 
     async fn publish_again(&self, duties: &[Duty], limit: u32) -> Result<Looked, StoreError> {
         let mut tx = self.pool.begin().await.map_err(unavailable)?;
-        let turn = Lock::Recovering.take_free(&mut tx, &[Uuid::nil()]).await;
-        if turn.map_err(unavailable)?.is_empty() {
-            return Ok(Looked::default());
+        let looked = look(&mut tx, duties, limit).await.map_err(unavailable)?;
+        // Whatever was found: dropped, it would end some time later, and until then keep the next look out.
+        tx.commit().await.map_err(unavailable)?;
+        if looked.at > 0 {
+            self.signals.tell();
         }
-        let from: Option<(i64, i64, i64)> =
-            sqlx::query_as("SELECT generation, looked_in, looked_up_to FROM queue_data")
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(unavailable)?;
-        let Some((generation, looked_in, looked_up_to)) = from else {
-            return Ok(Looked::default());
-        };
-        let window: Vec<(i64, i64)> = sqlx::query_as(
-            "SELECT published_in, seq
-             FROM outbox
-             WHERE published_at IS NOT NULL AND (published_in, seq) > ($1, $2)
-               AND published_in < $3
-             ORDER BY published_in, seq
-             LIMIT $4",
-        )
+        Ok(looked)
+    }
+}
+
+/// A look at what earlier generations published; none if somebody else is looking.
+async fn look(tx: &mut PgConnection, duties: &[Duty], limit: u32) -> sqlx::Result<Looked> {
+    let turn = Lock::Recovering.take_free(tx, &[Uuid::nil()]).await?;
+    if turn.is_empty() {
+        return Ok(Looked::default());
+    }
+    let from: Option<(i64, i64, i64)> =
+        sqlx::query_as("SELECT generation, looked_in, looked_up_to FROM queue_data")
+            .fetch_optional(&mut *tx)
+            .await?;
+    let Some((generation, looked_in, looked_up_to)) = from else {
+        return Ok(Looked::default());
+    };
+    let window: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT published_in, seq
+         FROM outbox
+         WHERE published_at IS NOT NULL AND (published_in, seq) > ($1, $2)
+           AND published_in < $3
+         ORDER BY published_in, seq
+         LIMIT $4",
+    )
+    .bind(looked_in)
+    .bind(looked_up_to)
+    .bind(generation)
+    .bind(i64::from(limit))
+    .fetch_all(&mut *tx)
+    .await?;
+    let Some((last_in, last)) = window.last().copied() else {
+        return Ok(Looked::default());
+    };
+    // In this order, or who records publications could wait for what waits for it.
+    sqlx::query("UPDATE queue_data SET looked_in = $1, looked_up_to = $2")
+        .bind(last_in)
+        .bind(last)
+        .execute(&mut *tx)
+        .await?;
+    let (kinds, handlers): (Vec<_>, Vec<_>) = duties
+        .iter()
+        .map(|duty| (duty.kind.as_str(), duty.handler))
+        .unzip();
+    let done = sqlx::query(PUBLISH_AGAIN)
         .bind(looked_in)
         .bind(looked_up_to)
-        .bind(generation)
-        .bind(i64::from(limit))
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(unavailable)?;
-        let Some((last_in, last)) = window.last().copied() else {
-            return Ok(Looked::default());
-        };
-        // In this order, or who records publications could wait for what waits for it.
-        sqlx::query("UPDATE queue_data SET looked_in = $1, looked_up_to = $2")
-            .bind(last_in)
-            .bind(last)
-            .execute(&mut *tx)
-            .await
-            .map_err(unavailable)?;
-        let (kinds, handlers): (Vec<_>, Vec<_>) = duties
-            .iter()
-            .map(|duty| (duty.kind.as_str(), duty.handler))
-            .unzip();
-        let done = sqlx::query(PUBLISH_AGAIN)
-            .bind(looked_in)
-            .bind(looked_up_to)
-            .bind(last_in)
-            .bind(last)
-            .bind(kinds)
-            .bind(handlers)
-            .execute(&mut *tx)
-            .await
-            .map_err(unavailable)?;
-        tx.commit().await.map_err(unavailable)?;
-        self.signals.tell();
-        Ok(Looked {
-            at: window.len() as u64,
-            again: done.rows_affected(),
-        })
-    }
+        .bind(last_in)
+        .bind(last)
+        .bind(kinds)
+        .bind(handlers)
+        .execute(&mut *tx)
+        .await?;
+    Ok(Looked {
+        at: window.len() as u64,
+        again: done.rows_affected(),
+    })
 }
