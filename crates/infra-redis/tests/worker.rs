@@ -9,12 +9,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use infra_redis::engine::{
-    Claimed, JobContext, JobId, JobOptions, JobOutcome, Keep, NewJob, RateLimit, WorkerObserver,
-    WorkerSettings,
+    Claimed, JobContext, JobId, JobOptions, JobOutcome, Keep, NewJob, RateLimit, Reply, Worker,
+    WorkerObserver, WorkerSettings,
 };
 use serde_json::{Value, json};
 use support::{Counter, TestQueue, echo, next, quick, telling};
 use testkit::program::eventually;
+use testkit::valkey::PrivateValkey;
+
+/// Jobs whose data is their number.
+fn numbered(count: u32) -> Vec<NewJob<'static, Value>> {
+    let job = |n| NewJob {
+        name: "job",
+        data: json!(n),
+        options: JobOptions::default(),
+    };
+    (0..count).map(job).collect()
+}
 
 #[tokio::test]
 async fn every_job_is_performed_once_and_its_result_kept() {
@@ -30,14 +41,7 @@ async fn every_job_is_performed_once_and_its_result_kept() {
         )
         .await;
 
-    let jobs: Vec<_> = (0..250)
-        .map(|n| NewJob {
-            name: "job",
-            data: json!(n),
-            options: JobOptions::default(),
-        })
-        .collect();
-    let ids = test.queue.add_bulk(&jobs).await.unwrap();
+    let ids = test.queue.add_bulk(&numbered(250)).await.unwrap();
 
     test.until_completed(250).await;
     worker.stop(Duration::from_secs(5)).await;
@@ -51,18 +55,39 @@ async fn every_job_is_performed_once_and_its_result_kept() {
     assert_eq!((last.attempts_made, last.attempts_started), (1, 1));
 }
 
+/// The first claim would have the server compile it.
+#[tokio::test]
+async fn a_worker_that_connects_brings_its_script() {
+    let valkey = PrivateValkey::start().await.unwrap();
+    let test = TestQueue::at(&valkey.url()).await;
+    let scripts = async || {
+        let info = test
+            .connection
+            .command("INFO", vec!["memory".to_owned()])
+            .await;
+        let Ok(Reply::Text(info)) = info else {
+            panic!("{info:?}")
+        };
+        let count = info
+            .lines()
+            .find_map(|line| line.strip_prefix("number_of_cached_scripts:"));
+        count.unwrap().parse::<u32>().unwrap()
+    };
+    test.add(json!(1)).await;
+    let before = scripts().await;
+    let (processor, _told) = echo();
+    let worker = Worker::connect(&test.settings, test.id.clone(), processor, quick()).await;
+    assert_eq!(scripts().await, before + 1);
+    // It has claimed nothing.
+    assert_eq!(test.queue.counts().await.unwrap().waiting, 1);
+    drop(worker);
+}
+
 /// Jobs that end at once free their slots sooner than a call is full by any other measure.
 #[tokio::test]
 async fn a_worker_that_is_answered_fast_uses_all_its_slots() {
     let test = TestQueue::new().await;
-    let jobs: Vec<_> = (0..4000)
-        .map(|n| NewJob {
-            name: "job",
-            data: json!(n),
-            options: JobOptions::default(),
-        })
-        .collect();
-    test.queue.add_bulk(&jobs).await.unwrap();
+    test.queue.add_bulk(&numbered(4000)).await.unwrap();
     let (processor, _told) = echo();
     let worker = test
         .work_with(

@@ -22,6 +22,7 @@ mod ids_without_a_job;
 mod is_finished;
 mod jobs_page;
 mod keyspace;
+mod left_by_children;
 mod limits;
 mod lost_schedulers;
 mod metrics;

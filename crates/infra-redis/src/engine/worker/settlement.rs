@@ -212,7 +212,7 @@ impl Settlement {
 }
 
 impl Failed {
-    pub(super) fn write(&self, args: &mut Args) {
+    fn write(&self, args: &mut Args) {
         args.extend([&self.reason, &self.traces, &self.telemetry]);
     }
 }
