@@ -17,6 +17,7 @@ mod plain;
 mod proxy;
 mod report;
 mod runs;
+mod runtime;
 mod schedule;
 mod server;
 mod setup;
@@ -36,6 +37,7 @@ use cases::Case;
 use compare::Compare;
 use environment::Environment;
 use report::Report;
+use runtime::runtime;
 
 /// Measures Bellwether's queue engine.
 #[derive(Parser)]
@@ -110,16 +112,4 @@ fn forward(listen: &str, target: &str, round_trip: Duration) -> Result<ExitCode>
         TcpListener::bind(listen).with_context(|| format!("nobody can listen at {listen}"))?;
     proxy::serve(&listener, target, round_trip);
     Ok(ExitCode::SUCCESS)
-}
-
-fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
-    let mut builder = if threads == 1 {
-        tokio::runtime::Builder::new_current_thread()
-    } else {
-        tokio::runtime::Builder::new_multi_thread()
-    };
-    if threads > 1 {
-        builder.worker_threads(threads);
-    }
-    builder.enable_all().build()
 }

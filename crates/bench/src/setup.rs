@@ -55,11 +55,6 @@ impl Filler {
         }
     }
 
-    /// A job's data as it is stored.
-    pub(crate) fn text(self, i: usize) -> String {
-        format!(r#"{{"i":{i},"p":"{}"}}"#, "x".repeat(self.0))
-    }
-
     pub(crate) fn bulk(
         self,
         numbers: Range<usize>,

@@ -53,7 +53,8 @@ impl Lane {
     /// Adds the jobs of these numbers, in one call.
     pub(super) async fn add(&mut self, numbers: Range<usize>) -> Result<()> {
         let count = numbers.len();
-        let data: Vec<_> = numbers.map(|i| self.filler.text(i)).collect();
+        let data = numbers.map(|i| serde_json::to_string(&self.filler.payload(i)));
+        let data = data.collect::<Result<Vec<_>, _>>()?;
         let keys = self.keys(["wait", "marker", "id", "events"]);
         let now = now();
         let mut words = vec!["EVALSHA", &self.add, "4"];

@@ -67,22 +67,13 @@ pub(super) fn render(table: &Table, results: &Results, about: &[String], rounds:
 fn times(results: &Results, run: &Run, program: Program) -> [String; 6] {
     let spread = |of: &str| results.spread(&run.id, program, of);
     let median = |of: &str| shown(spread(of).map(|spread| spread.median));
-    let range = |of: &str| {
-        spread(of).map_or_else(
-            || "–".to_owned(),
-            |spread| {
-                let [median, least, most] = [spread.median, spread.least, spread.most].map(number);
-                format!("{median} ({least} to {most})")
-            },
-        )
-    };
     [
         run.title.clone(),
         program.name().to_owned(),
         median("pickup_p50_ms"),
         median("pickup_p99_ms"),
         median("done_p50_ms"),
-        range("done_p99_ms"),
+        spread("done_p99_ms").map_or_else(|| "–".to_owned(), range),
     ]
 }
 
@@ -215,12 +206,8 @@ fn row(cells: &[String]) -> String {
 }
 
 fn range(spread: Spread) -> String {
-    let Spread {
-        median,
-        least,
-        most,
-    } = spread;
-    format!("{median:.0} ({least:.0} to {most:.0})")
+    let [median, least, most] = [spread.median, spread.least, spread.most].map(number);
+    format!("{median} ({least} to {most})")
 }
 
 fn shown(value: Option<f64>) -> String {

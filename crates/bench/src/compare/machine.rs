@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::program::Programs;
+use crate::runtime::runtime;
 use crate::server::Server;
 
 /// Machine and versions, a line each.
@@ -50,7 +51,7 @@ pub(super) fn describe(programs: &Programs, port: u16) -> Result<Vec<String>> {
 }
 
 fn server_version(port: u16) -> Result<String> {
-    let runtime = crate::runtime(1)?;
+    let runtime = runtime(1)?;
     let info = runtime.block_on(async {
         let mut server = Server::connect(&format!("redis://127.0.0.1:{port}")).await?;
         server.send(&["INFO", "server"]).await

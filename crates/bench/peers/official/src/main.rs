@@ -7,6 +7,8 @@ mod environment;
 mod plain;
 #[path = "../../../src/report.rs"]
 mod report;
+#[path = "../../../src/runtime.rs"]
+mod runtime;
 #[path = "../../../src/schedule.rs"]
 mod schedule;
 #[path = "../../../src/server.rs"]
@@ -50,18 +52,8 @@ async fn run(case: &str, environment: Environment) -> Result<String> {
 fn main() -> Result<()> {
     let case = std::env::args().nth(1).unwrap_or_default();
     let environment = Environment::read(|name| std::env::var(name).ok())?;
-    let mut runtime = match environment.threads {
-        1 => tokio::runtime::Builder::new_current_thread(),
-        threads => {
-            let mut runtime = tokio::runtime::Builder::new_multi_thread();
-            runtime.worker_threads(threads);
-            runtime
-        }
-    };
-    let line = runtime
-        .enable_all()
-        .build()?
-        .block_on(run(&case, environment))?;
+    let runtime = runtime::runtime(environment.threads)?;
+    let line = runtime.block_on(run(&case, environment))?;
     println!("{line}");
     // Its workers have tasks that would go on.
     std::process::exit(0)
