@@ -55,7 +55,8 @@ const MAX_MOVES: usize = 3;
 #[derive(Clone)]
 pub struct Connection {
     client: Client,
-    settings: ConnectionSettings,
+    // Shared, since each attempt at a job gets a connection.
+    settings: Arc<ConnectionSettings>,
     link: Arc<Link>,
 }
 
@@ -123,7 +124,7 @@ impl Connection {
         Self {
             link: Arc::new(Link::watch(&client)),
             client,
-            settings: settings.clone(),
+            settings: Arc::new(settings.clone()),
         }
     }
 

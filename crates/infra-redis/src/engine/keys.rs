@@ -161,13 +161,13 @@ impl Suffix {
 pub(crate) struct QueueKeys {
     queue: QueueId,
     /// `prefix:name:`, to which scripts append a job's id.
-    base: String,
+    base: Arc<str>,
 }
 
 impl QueueKeys {
     pub(crate) fn new(queue: &QueueId) -> Self {
         Self {
-            base: format!("{queue}:"),
+            base: format!("{queue}:").into(),
             queue: queue.clone(),
         }
     }
