@@ -49,7 +49,8 @@ impl JobBatch {
         queue: &QueueId,
         job: &NewJob<'_, T>,
     ) -> Result<(), EngineError> {
-        let encoded = EncodedJob::new(queue, job, Placement::default())?;
+        let placement = Placement::default();
+        let encoded = EncodedJob::new(queue, job.name, &job.data, &job.options, placement)?;
         self.jobs.push(encoded);
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::error::{EngineError, OptionError, ScriptError};
 use super::job::Job;
 use super::keys::{QueueId, QueueKeys};
-use super::options::{JobOptions, NewJob, ParentJob};
+use super::options::{JobOptions, ParentJob};
 use super::producer::{self, EncodedJob, Placement};
 use super::reply::{Decoder, Reply};
 
@@ -290,12 +290,8 @@ fn encode(
         waits_for_children: !flow.children.is_empty(),
         is_in_flow: true,
     };
-    let job = NewJob {
-        name: &flow.name,
-        data: &flow.data,
-        options,
-    };
-    jobs.push(EncodedJob::new(&flow.queue, &job, placement)?.with_made_up_id(&id));
+    let job = EncodedJob::new(&flow.queue, &flow.name, &flow.data, &options, placement)?;
+    jobs.push(job.with_made_up_id(&id));
     let mut children = Vec::with_capacity(flow.children.len());
     for child in &flow.children {
         if child.options.parent.is_some() {

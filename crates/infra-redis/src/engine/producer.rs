@@ -6,7 +6,7 @@ use super::clock;
 use super::connection::{Args, Connection};
 use super::error::{EngineError, OptionError, ScriptError};
 use super::keys::{QueueId, QueueKeys};
-use super::options::{NewJob, ParentJob, millis};
+use super::options::{JobOptions, ParentJob, millis};
 use super::reply::{Decoder, Reply};
 use super::scripts::ADD_JOBS;
 use super::slot;
@@ -39,19 +39,20 @@ impl EncodedJob {
     /// Checks a job and turns it into arguments; nothing is sent.
     pub(crate) fn new<T: Serialize>(
         queue: &QueueId,
-        job: &NewJob<'_, T>,
+        name: &str,
+        data: &T,
+        options: &JobOptions,
         placement: Placement,
     ) -> Result<Self, EngineError> {
-        let options = &job.options;
         options.check()?;
-        let data = serde_json::to_string(&job.data).map_err(EngineError::Data)?;
-        options.check_size(job.name, data.len())?;
+        let data = serde_json::to_string(data).map_err(EngineError::Data)?;
+        options.check_size(name, data.len())?;
         let wire = serde_json::to_string(&options.to_wire()).map_err(EngineError::Data)?;
         let mut encoded = Self {
             queue: queue.clone(),
             parent: options.parent.clone(),
             id: options.id.as_ref().map(|id| id.as_str().to_owned()),
-            name: job.name.to_owned(),
+            name: name.to_owned(),
             data,
             options: wire,
             timestamp: options.timestamp.unwrap_or_else(clock::now),

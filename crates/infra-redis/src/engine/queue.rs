@@ -122,12 +122,7 @@ impl<T: Serialize> Queue<T> {
         data: &T,
         options: &JobOptions,
     ) -> Result<String, EngineError> {
-        let job = NewJob {
-            name,
-            data,
-            options: options.clone(),
-        };
-        let job = EncodedJob::new(&self.id, &job, Placement::default())?;
+        let job = EncodedJob::new(&self.id, name, data, options, Placement::default())?;
         self.adds.add(job).await
     }
 
@@ -151,7 +146,10 @@ impl<T: Serialize> Queue<T> {
     /// ```
     pub async fn add_bulk(&self, jobs: &[NewJob<'_, T>]) -> Result<Vec<String>, EngineError> {
         // Everything is checked before anything is sent.
-        let encode = |job| EncodedJob::new(&self.id, job, Placement::default());
+        let encode = |job: &NewJob<'_, T>| {
+            let placement = Placement::default();
+            EncodedJob::new(&self.id, job.name, &job.data, &job.options, placement)
+        };
         let jobs = jobs.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
         let mut ids = Vec::with_capacity(jobs.len());
         for chunk in jobs.chunks(MAX_JOBS) {

@@ -6,7 +6,6 @@ use super::world::NewJob;
 use crate::engine::Queue;
 use crate::engine::connection::Connection;
 use crate::engine::keys::{QueueId, QueueKeys};
-use crate::engine::options;
 use crate::engine::producer::{self, EncodedJob, Placement};
 use crate::engine::reply::Reply;
 use crate::engine::script_tests::{FIELDS, ID, settlement_args};
@@ -67,13 +66,8 @@ impl Engine {
                 is_in_flow: job.is_in_flow,
             };
             let data: serde_json::Value = serde_json::from_str(&job.data).unwrap();
-            let options = job.options.clone();
-            let new = options::NewJob {
-                name: "n",
-                data,
-                options,
-            };
-            EncodedJob::new(&self.ids[*number], &new, placement).unwrap()
+            let queue = &self.ids[*number];
+            EncodedJob::new(queue, "n", &data, &job.options, placement).unwrap()
         };
         let jobs: Vec<_> = jobs.iter().map(encode).collect();
         let results = producer::add(&self.connection, &jobs).await.unwrap();

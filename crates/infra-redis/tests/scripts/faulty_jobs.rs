@@ -2,7 +2,7 @@
 
 use super::settle_and_fetch::settlement;
 use super::*;
-use crate::engine::options::{JobId, JobOptions, NewJob};
+use crate::engine::options::{JobId, JobOptions};
 use crate::engine::producer::{self, EncodedJob, Placement};
 
 #[tokio::test]
@@ -13,12 +13,8 @@ async fn a_job_that_can_not_be_added_keeps_no_other_from_it() {
             id: Some(JobId::parse(id).unwrap()),
             ..JobOptions::default()
         };
-        let job = NewJob {
-            name: "greet",
-            data: (),
-            options,
-        };
-        EncodedJob::new(fixture.keys.queue(), &job, Placement::default()).unwrap()
+        let queue = fixture.keys.queue();
+        EncodedJob::new(queue, "greet", &(), &options, Placement::default()).unwrap()
     };
     fixture.at("SET", "odd", &["not a job"]).await;
     let jobs = [job("first"), job("odd"), job("last")];
