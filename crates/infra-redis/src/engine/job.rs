@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::error::EngineError;
-use super::options::WireOptions;
+use super::options::WorkOptions;
 use super::reply::{Decoder, Reply};
 
 /// A stored job.
@@ -141,7 +141,7 @@ pub(crate) struct Fetched {
     pub(crate) token: String,
     pub(crate) name: Option<String>,
     pub(crate) data: Option<String>,
-    pub(crate) options: Result<WireOptions, String>,
+    pub(crate) options: Result<WorkOptions, String>,
     pub(crate) options_json: Option<String>,
     pub(crate) timestamp: u64,
     pub(crate) attempts_made: u32,
@@ -176,7 +176,7 @@ impl Fetched {
         ] = fields.map(|field| decoder.optional_text(field));
         let options_json = options?;
         let options = options_json.as_deref().map_or_else(
-            || Ok(WireOptions::default()),
+            || Ok(WorkOptions::default()),
             |json| serde_json::from_str(json).map_err(|error| error.to_string()),
         );
         Ok(Self {

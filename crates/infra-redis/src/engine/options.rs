@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-pub(crate) use wire::{KeepLimits, StoredBackoff, WireOptions};
+pub(crate) use wire::{KeepLimits, StoredBackoff, WireOptions, WorkOptions};
 use wire::{WireDeduplication, WireKeep, WireParent};
 
 use super::backoff::Backoff;
@@ -419,6 +419,18 @@ mod tests {
         assert_eq!(limits("7").count, 7);
         let policy = limits(r#"{"age":5,"count":3}"#);
         assert_eq!((policy.count, policy.age_secs, policy.limit), (3, 5, 1000));
+    }
+
+    #[test]
+    fn a_worker_needs_no_sense_in_options_that_do_not_concern_it() {
+        let json = r#"{"attempts":3,"kl":5,"delay":"soon","parent":7,"repeat":{"count":1}}"#;
+        let options: WorkOptions = serde_json::from_str(json).unwrap();
+        let expected = WorkOptions {
+            attempts: 3,
+            keep_logs: Some(5),
+            ..WorkOptions::default()
+        };
+        assert_eq!(options, expected);
     }
 
     #[test]

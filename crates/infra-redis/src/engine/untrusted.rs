@@ -4,7 +4,7 @@
 use super::backoff::Backoff;
 use super::events::QueueEvent;
 use super::job::{Fetched, Job};
-use super::options::{KeepLimits, StoredBackoff, WireOptions};
+use super::options::{KeepLimits, StoredBackoff, WireOptions, WorkOptions};
 use super::reply::{Decoder, Reply};
 use super::scheduler;
 
@@ -35,20 +35,22 @@ pub fn options(bytes: &[u8]) {
     let Ok(options) = serde_json::from_slice::<WireOptions>(bytes) else {
         return;
     };
-    use_options(&options, 7);
+    scheduler::untrusted::of_job(&options);
+    if let Ok(options) = serde_json::from_slice::<WorkOptions>(bytes) {
+        use_options(&options, 7);
+    }
     let json = serde_json::to_string(&options).expect("what was read can be written");
     let again: WireOptions = serde_json::from_str(&json).expect("and read again");
     assert_eq!(again, options);
 }
 
-fn use_options(options: &WireOptions, attempts_made: u32) {
+fn use_options(options: &WorkOptions, attempts_made: u32) {
     for keep in [&options.remove_on_complete, &options.remove_on_fail] {
         let _ = keep.as_ref().map(|keep| KeepLimits::from(keep).to_string());
     }
     if let Some(StoredBackoff::Known(backoff)) = &options.backoff {
         wait(backoff, attempts_made);
     }
-    scheduler::untrusted::of_job(options);
 }
 
 fn wait(backoff: &Backoff, attempts_made: u32) {

@@ -57,6 +57,21 @@ pub(crate) struct WireOptions {
     pub(crate) others: Map<String, Value>,
 }
 
+/// What a worker needs of a job's options as they stand in Valkey. It reads those of each job that it
+/// claims, and to keep what does not concern it costs several times what reading these does.
+#[derive(Debug, Clone, PartialEq, Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct WorkOptions {
+    pub(crate) attempts: u32,
+    pub(crate) backoff: Option<StoredBackoff>,
+    pub(crate) lifo: Option<bool>,
+    pub(crate) remove_on_complete: Option<WireKeep>,
+    pub(crate) remove_on_fail: Option<WireKeep>,
+    pub(crate) stack_trace_limit: Option<u32>,
+    #[serde(rename = "kl")]
+    pub(crate) keep_logs: Option<u32>,
+}
+
 /// A backoff as it stands in Valkey, which may be anything that another client wrote.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]

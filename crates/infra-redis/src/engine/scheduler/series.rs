@@ -43,11 +43,10 @@ pub(crate) async fn produce_next(
         return Ok(());
     };
     let now = clock::now();
-    let of_job = job
-        .options
-        .as_ref()
-        .ok()
-        .and_then(|options| Some((Recurrence::of_job(options)?, options.clone())));
+    let of_job = job.options_json.as_deref().and_then(|json| {
+        let options = serde_json::from_str::<WireOptions>(json).ok()?;
+        Some((Recurrence::of_job(&options)?, options))
+    });
     let (recurrence, options, made) = if let Some((recurrence, options)) = of_job {
         let made = recurrence.count().unwrap_or(0);
         (recurrence, options, made)
