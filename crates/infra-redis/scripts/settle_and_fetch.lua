@@ -22,8 +22,8 @@
         then the tokens of the jobs to fetch; where there are too few, the last one serves on, with
         the job's number behind it
   RETURNS  one list: for each job taken its fields, id and token; for each settled job its code, or
-           the text of an error; rate limit (ms to wait, or 0); next delayed job due at (unix ms, or
-           '0'). Lists in it would cost more than all that stands in them.
+           the text of an error; rate limit (ms to wait, or 0); next delayed job due at (unix ms as
+           text, or 0). Lists in it would cost more than all that stands in them.
 ]]
 local queue = queue_at(ARGV[1])
 now = tonumber(now)
@@ -139,5 +139,5 @@ for k = 1, #jobs do
 end
 for n = 1, #codes do reply[size + n] = codes[n] end
 size = size + #codes
-reply[size + 1], reply[size + 2] = ttl, tostring(due)
+reply[size + 1], reply[size + 2] = ttl, due > 0 and tostring(due) or 0
 return reply

@@ -8,7 +8,9 @@ if ARGV[6] == 'asleep' then
   -- It was sent long before. Not every user may ask for the time.
   local time = redis.pcall('TIME')
   if not time.err then
-    now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+    -- Seconds, and the first three of six digits of microseconds: to reckon with numbers would cost
+    -- more than to ask.
+    now = time[1] .. string.sub('00000' .. time[2], -6, -4)
   end
 end
 local at = ARGV[8] == '1' and 14 or 9
@@ -98,10 +100,11 @@ if is_alone then
         if is_more then call('ZADD', prefix .. 'marker', '0', '0') end
         -- Told to those alone who are short of jobs.
         if ARGV[7] == '1' then due = 0 end
+        due = due > 0 and tostring(due) or 0
         if known.is_settled then
-          job[12], job[13], job[14] = 0, 0, tostring(due)
+          job[12], job[13], job[14] = 0, 0, due
         else
-          job[12], job[13] = 0, tostring(due)
+          job[12], job[13] = 0, due
         end
         return job
       end
@@ -113,7 +116,8 @@ if is_alone then
       and (is_empty or call('EXISTS', wait, active, prioritized) == 0) then
       call('XADD', prefix .. 'events', '*', 'event', 'drained')
     end
-    if known.is_settled then return { 0, 0, tostring(due) } end
-    return { 0, tostring(due) }
+    due = due > 0 and tostring(due) or 0
+    if known.is_settled then return { 0, 0, due } end
+    return { 0, due }
   end
 end

@@ -186,10 +186,13 @@ fn decode(reply: Reply, settlements: &[Settlement]) -> Result<Round, EngineError
         jobs.push(Fetched::decode(decoder, &mut items)?);
     }
     let ttl = decoder.count(&ttl)?;
-    let due: f64 = decoder
-        .text(due)?
-        .parse()
-        .map_err(|_| decoder.unexpected("a time"))?;
+    let due: f64 = match due {
+        Reply::Int(0) => 0.0,
+        due => {
+            let due = decoder.text(due)?;
+            due.parse().map_err(|_| decoder.unexpected("a time"))?
+        }
+    };
     Ok(Round {
         settled,
         jobs,
