@@ -39,30 +39,47 @@ impl Results {
 
     /// A number of a run, unless a round of it failed.
     pub(super) fn spread(&self, run: &str, program: Program, of: &str) -> Option<Spread> {
+        spread(self.numbers(run, program, of)?)
+    }
+
+    /// What a program reached of a figure: the median of what it did in each round, or its least.
+    ///
+    /// What is compared was measured in the same round, within minutes; from one round to the next
+    /// the machine may have become faster or slower for all.
+    pub(super) fn reached(&self, run: &Run, figure: &Figure, program: Program) -> Option<f64> {
+        let numbers = |run: &str, program| self.numbers(run, program, &figure.of);
+        let own = numbers(&run.id, program)?.into_iter();
+        let round_trip = run.round_trip_ms as f64;
+        let in_rounds = match figure.kind {
+            Kind::Value | Kind::Least => own.collect(),
+            Kind::Ratio => quotients(own, numbers(&run.id, Program::Node)?),
+            Kind::Share => quotients(own, numbers(figure.base.as_ref()?, program)?),
+            Kind::OfDistance => own
+                .map(|rate| rate * round_trip / 1e3 / run.concurrency())
+                .collect(),
+            Kind::RoundTrips => own.map(|millis| millis / round_trip).collect(),
+        };
+        let spread = spread(in_rounds)?;
+        let reached = match figure.kind {
+            Kind::Least => spread.least,
+            _ => spread.median,
+        };
+        reached.is_finite().then_some(reached)
+    }
+
+    /// A number of a run in each round, unless a round of it failed.
+    fn numbers(&self, run: &str, program: Program, of: &str) -> Option<Vec<f64>> {
         let key = (run.to_owned(), program);
         if self.faults.contains_key(&key) {
             return None;
         }
-        let numbers = self.lines.get(&key)?.iter();
-        spread(numbers.filter_map(|line| line[of].as_f64()).collect())
+        let lines = self.lines.get(&key)?.iter();
+        Some(lines.filter_map(|line| line[of].as_f64()).collect())
     }
+}
 
-    /// What a program reached of a figure.
-    pub(super) fn reached(&self, run: &Run, figure: &Figure, program: Program) -> Option<f64> {
-        let spread = |run: &str, program| self.spread(run, program, &figure.of);
-        let median = |run: &str, program| Some(spread(run, program)?.median);
-        let own = median(&run.id, program)?;
-        let round_trip = run.round_trip_ms as f64;
-        let reached = match figure.kind {
-            Kind::Value => own,
-            Kind::Least => spread(&run.id, program)?.least,
-            Kind::Ratio => own / median(&run.id, Program::Node)?,
-            Kind::Share => own / median(figure.base.as_ref()?, program)?,
-            Kind::OfDistance => own * round_trip / 1e3 / run.concurrency(),
-            Kind::RoundTrips => own / round_trip,
-        };
-        reached.is_finite().then_some(reached)
-    }
+fn quotients(numbers: impl Iterator<Item = f64>, of: Vec<f64>) -> Vec<f64> {
+    numbers.zip(of).map(|(number, of)| number / of).collect()
 }
 
 fn spread(mut numbers: Vec<f64>) -> Option<Spread> {
@@ -118,6 +135,20 @@ mod tests {
         assert_eq!(reached("far-add"), Some(0.8));
         assert_eq!(reached("far-ramp"), Some(1.5));
         assert_eq!(reached("add-50"), None);
+    }
+
+    #[test]
+    fn programs_are_compared_round_by_round() {
+        let table = Table::read().unwrap();
+        let run = table.runs.iter().find(|run| run.id == "add-1").unwrap();
+        let mut results = Results::default();
+        // The machine was slow in the first round, and three programs long in the last.
+        for (node, ours) in [(50.0, 100.0), (100.0, 200.0), (60.0, 60.0)] {
+            results.add("add-1", Program::Node, json!({ "rate": node }));
+            results.add("add-1", Program::Ours, json!({ "rate": ours }));
+        }
+        let reached = results.reached(run, &run.figures[0], Program::Ours);
+        assert_eq!(reached, Some(2.0));
     }
 
     #[test]

@@ -71,6 +71,9 @@ pub(super) struct Figure {
     pub(super) kind: Kind,
     /// The run whose number it is a share of.
     pub(super) base: Option<String>,
+    /// Whether it is of a script that is for many jobs, which BullMQ's crate has not.
+    #[serde(default)]
+    pub(super) batch: bool,
     pub(super) goal: f64,
     pub(super) floor: f64,
     pub(super) limit: Option<f64>,
