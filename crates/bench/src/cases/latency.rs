@@ -34,10 +34,11 @@ pub(super) async fn run(mut setup: Setup) -> Result<Report> {
     let mut adds = JoinSet::new();
     let schedule = Schedule::keep(rate, jobs, |job| {
         let (queue, payload) = (setup.queue.clone(), setup.filler().payload(job));
-        adds.spawn(async move {
+        // Boxed, since it would be copied several times on its way to the runtime.
+        adds.spawn(Box::pin(async move {
             queue.add(JOB, &payload, &JobOptions::default()).await?;
             Ok(())
-        });
+        }));
     });
     let schedule = schedule.await;
     join(adds).await?;
