@@ -28,7 +28,7 @@ end
 -- With no option that concerns its place, as most are, a job waits behind those that wait.
 local function add_plain(target, name, data, opts, timestamp)
   local queue = target.queue
-  local id = string.format('%.0f', next_number(target))
+  local id = next_id(target)
   store_fields(queue, id, name, data, opts, timestamp, '0', '0')
   push_late(queue, id, 0)
   call('XADD', queue.events, 'MAXLEN', '~', target.settings.max_events, '*',

@@ -5,7 +5,8 @@ if ARGV[1] == '1' and ARGV[4] == '1' and ARGV[5] == '' then
   local settings = call('HMGET', KEYS[1], 'paused', 'concurrency', 'opts.maxLenEvents')
   -- The first call for a queue writes down what is lacking.
   if settings[3] then
-    local id = string.format('%.0f', call('INCR', prefix .. 'id'))
+    local number = call('INCR', prefix .. 'id')
+    local id = string.format(number < 2 ^ 31 and '%d' or '%.0f', number)
     local events = prefix .. 'events'
     call('HSET', prefix .. id, 'name', ARGV[6], 'data', ARGV[7], 'opts', ARGV[8],
       'timestamp', ARGV[9], 'delay', '0', 'priority', '0')

@@ -38,10 +38,10 @@ local function add_job(target, job)
   local queue = target.queue
   if job.parent_key ~= '' and call('EXISTS', job.parent_key) == 0 then return -5 end
   -- The counter moves for custom ids and duplicates too.
-  local counter = next_number(target)
+  local counted = next_id(target)
   local id = job.custom_id
   if not id then
-    id = string.format('%.0f', counter)
+    id = counted
   elseif call('EXISTS', queue.prefix .. id) == 1 then
     push_all()
     return attach_existing(target, id, job)

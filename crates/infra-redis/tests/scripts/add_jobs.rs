@@ -17,6 +17,21 @@ async fn a_job_is_stored_queued_and_announced() {
 }
 
 #[tokio::test]
+async fn ids_are_exact_whole_numbers_however_large() {
+    let fixture = Fixture::new().await;
+    for before in [
+        2_147_483_646_u64,
+        999_999_999_999_999,
+        9_007_199_254_740_988,
+    ] {
+        fixture.on("SET", Suffix::Id, &[&before.to_string()]).await;
+        let next = |n: u64| (before + n).to_string();
+        assert_eq!(fixture.add(&[PLAIN]).await, [next(1)]);
+        assert_eq!(fixture.add(&[PLAIN, PLAIN]).await, [next(2), next(3)]);
+    }
+}
+
+#[tokio::test]
 async fn jobs_of_one_call_keep_their_order_and_lifo_goes_first() {
     let fixture = Fixture::new().await;
     let lifo = Add {
