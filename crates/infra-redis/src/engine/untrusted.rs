@@ -32,13 +32,13 @@ pub fn job(bytes: &[u8]) {
 
 /// A job's options.
 pub fn options(bytes: &[u8]) {
+    if let Ok(options) = serde_json::from_slice::<WorkOptions>(bytes) {
+        use_options(&options, 7);
+    }
     let Ok(options) = serde_json::from_slice::<WireOptions>(bytes) else {
         return;
     };
     scheduler::untrusted::of_job(&options);
-    if let Ok(options) = serde_json::from_slice::<WorkOptions>(bytes) {
-        use_options(&options, 7);
-    }
     let json = serde_json::to_string(&options).expect("what was read can be written");
     let again: WireOptions = serde_json::from_str(&json).expect("and read again");
     assert_eq!(again, options);
