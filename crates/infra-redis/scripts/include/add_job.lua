@@ -38,11 +38,8 @@ local function add_job(target, job)
   local queue = target.queue
   if job.parent_key ~= '' and call('EXISTS', job.parent_key) == 0 then return -5 end
   -- The counter moves for custom ids and duplicates too.
-  local counted = next_id(target)
-  local id = job.custom_id
-  if not id then
-    id = counted
-  elseif call('EXISTS', queue.prefix .. id) == 1 then
+  local id = next_id(target, job.custom_id)
+  if job.custom_id and call('EXISTS', queue.prefix .. id) == 1 then
     push_all()
     return attach_existing(target, id, job)
   end

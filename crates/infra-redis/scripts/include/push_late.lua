@@ -26,9 +26,9 @@ local function push_late(queue, id, priority)
   end
 end
 
--- The id that is next by a queue's counter. `%d` costs half of `%.0f`; a server of 32 bits can't write
--- larger numbers with it.
-local function next_id(target)
+-- Moves a queue's counter, and returns a job's id: its own, or else the number. `%d` costs half of
+-- `%.0f`; a server of 32 bits can't write larger numbers with it.
+local function next_id(target, own)
   local number
   if target.counter then
     number = target.counter + 1
@@ -36,5 +36,5 @@ local function next_id(target)
   else
     number = call('INCR', target.queue.id)
   end
-  return string.format(number < 2 ^ 31 and '%d' or '%.0f', number)
+  return own or string.format(number < 2 ^ 31 and '%d' or '%.0f', number)
 end

@@ -186,17 +186,17 @@ fn decode(reply: Reply, settlements: &[Settlement]) -> Result<Round, EngineError
         jobs.push(Fetched::decode(decoder, &mut items)?);
     }
     let ttl = decoder.count(&ttl)?;
-    let due: f64 = match due {
-        Reply::Int(0) => 0.0,
+    let next_due = match due {
+        Reply::Int(0) => None,
         due => {
-            let due = decoder.text(due)?;
-            due.parse().map_err(|_| decoder.unexpected("a time"))?
+            let due = decoder.text(due)?.parse();
+            Some(due.map_err(|_| decoder.unexpected("a time"))?)
         }
     };
     Ok(Round {
         settled,
         jobs,
         rate_limited: (ttl > 0).then(|| Duration::from_millis(ttl)),
-        next_due: (due > 0.0).then_some(due),
+        next_due,
     })
 }
