@@ -3,8 +3,10 @@
   Why a script: a job must be stored, queued and announced in one step, or a crash between them
   leaves a job that nobody finds, or an id without a job. A flow's jobs appear together.
   KEYS  meta of each queue, by which the call is routed
-  ARGV  1 how many queues; for each its prefix, and how many of the jobs are for it, or 0 if some may
-        be refused, so that its counter must move job by job; how many jobs; then for each job
+  ARGV  of one job without any flag, for the queue of the key: name   data   opts   timestamp; else
+        1 how many queues; for each its prefix, and how many of the jobs are for it, or 0 if some may
+        be refused, so that its counter must move job by job; how many jobs, at least one; then for
+        each job
         flags   name   data   opts   timestamp, and for each of these flags what it stands for:
         q = number of its queue (else that of the job before)   i = custom id   d = delay
         p = priority   c = parent's key, parent as JSON

@@ -1,16 +1,18 @@
 -- One job with no option that concerns its place, as most are. It is added here, and nothing of what
 -- follows is made for it.
-if ARGV[1] == '1' and ARGV[4] == '1' and ARGV[5] == '' then
-  local prefix = ARGV[2]
+local ARGV = ARGV
+if #ARGV == 4 then
+  local name = ARGV[1]
+  local prefix = string.sub(KEYS[1], 1, -5)
   local settings = call('HMGET', KEYS[1], 'paused', 'concurrency', 'opts.maxLenEvents')
   -- The first call for a queue writes down what is lacking.
   if settings[3] then
     local number = call('INCR', prefix .. 'id')
     local id = string.format(number < 2 ^ 31 and '%d' or '%.0f', number)
     local events = prefix .. 'events'
-    call('HSET', prefix .. id, 'name', ARGV[6], 'data', ARGV[7], 'opts', ARGV[8],
-      'timestamp', ARGV[9], 'delay', '0', 'priority', '0')
-    call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', ARGV[6])
+    call('HSET', prefix .. id, 'name', name, 'data', ARGV[2], 'opts', ARGV[3],
+      'timestamp', ARGV[4], 'delay', '0', 'priority', '0')
+    call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
     call('LPUSH', prefix .. 'wait', id)
     call('XADD', events, 'MAXLEN', '~', settings[3], '*', 'event', 'waiting', 'jobId', id)
     local limit = tonumber(settings[2])
@@ -19,4 +21,5 @@ if ARGV[1] == '1' and ARGV[4] == '1' and ARGV[5] == '' then
     end
     return { id }
   end
+  ARGV = { '1', prefix, '1', '1', '', name, ARGV[2], ARGV[3], ARGV[4] }
 end

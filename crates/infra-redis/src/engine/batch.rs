@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::connection::Connection;
 use super::error::{EngineError, ScriptError};
-use super::keys::QueueId;
+use super::keys::{QueueId, QueueKeys};
 use super::options::NewJob;
 use super::producer::{self, EncodedJob, Placement};
 
@@ -50,7 +50,13 @@ impl JobBatch {
         job: &NewJob<'_, T>,
     ) -> Result<(), EngineError> {
         let placement = Placement::default();
-        let encoded = EncodedJob::new(queue, job.name, &job.data, &job.options, placement)?;
+        let encoded = EncodedJob::new(
+            &QueueKeys::new(queue),
+            job.name,
+            &job.data,
+            &job.options,
+            placement,
+        )?;
         self.jobs.push(encoded);
         Ok(())
     }

@@ -290,7 +290,8 @@ fn encode(
         waits_for_children: !flow.children.is_empty(),
         is_in_flow: true,
     };
-    let job = EncodedJob::new(&flow.queue, &flow.name, &flow.data, &options, placement)?;
+    let keys = QueueKeys::new(&flow.queue);
+    let job = EncodedJob::new(&keys, &flow.name, &flow.data, &options, placement)?;
     jobs.push(job.with_made_up_id(&id));
     let mut children = Vec::with_capacity(flow.children.len());
     for child in &flow.children {

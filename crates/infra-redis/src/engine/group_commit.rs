@@ -64,33 +64,39 @@ impl GroupCommit {
     /// be added, whatever becomes of the others.
     pub(super) async fn add(self: &Arc<Self>, job: EncodedJob) -> Outcome {
         job.check_slots(&self.connection)?;
-        let outcome = {
-            let mut state = self.lock();
-            if state.waiting.is_empty() && state.pace.in_flight() == 0 {
-                state.pace.sent(Instant::now());
-                None
-            } else {
-                if state.waiting.len() >= MAX_WAITING {
-                    let reason = format!("{MAX_WAITING} jobs wait to be added");
-                    return Err(EngineError::Unavailable(reason));
-                }
-                let (outcome, told) = oneshot::channel();
-                state.waiting.push(Waiting {
-                    job: job.clone(),
-                    outcome,
-                });
-                self.send_gathered(&mut state);
-                Some(told)
-            }
-        };
-        match outcome {
+        if self.goes_alone() {
             // Boxed, since many adds are under way at once, and of those one at most is alone.
-            None => Box::pin(self.add_alone(job)).await,
-            // Whoever has the job tells of it, unless the runtime ends.
-            Some(told) => told
-                .await
-                .unwrap_or_else(|_| Err(EngineError::Unavailable("the process ends".to_owned()))),
+            return Box::pin(self.add_alone(job)).await;
         }
+        // Whoever has the job tells of it, unless the runtime ends.
+        let told = self.gather(job)?.await;
+        told.unwrap_or_else(|_| Err(EngineError::Unavailable("the process ends".to_owned())))
+    }
+
+    /// Whether a job goes at once; its call is counted as in flight then.
+    fn goes_alone(&self) -> bool {
+        let mut state = self.lock();
+        let is_alone = state.waiting.is_empty() && state.pace.in_flight() == 0;
+        if is_alone {
+            state.pace.sent(Instant::now());
+        }
+        is_alone
+    }
+
+    /// Puts a job with those that wait for their call.
+    fn gather(
+        self: &Arc<Self>,
+        job: EncodedJob,
+    ) -> Result<oneshot::Receiver<Outcome>, EngineError> {
+        let mut state = self.lock();
+        if state.waiting.len() >= MAX_WAITING {
+            let reason = format!("{MAX_WAITING} jobs wait to be added");
+            return Err(EngineError::Unavailable(reason));
+        }
+        let (outcome, told) = oneshot::channel();
+        state.waiting.push(Waiting { job, outcome });
+        self.send_gathered(&mut state);
+        Ok(told)
     }
 
     async fn add_alone(self: &Arc<Self>, job: EncodedJob) -> Outcome {

@@ -164,12 +164,18 @@ pub(crate) struct QueueKeys {
     base: Arc<str>,
 }
 
-impl QueueKeys {
-    pub(crate) fn new(queue: &QueueId) -> Self {
+impl From<QueueId> for QueueKeys {
+    fn from(queue: QueueId) -> Self {
         Self {
             base: format!("{queue}:").into(),
-            queue: queue.clone(),
+            queue,
         }
+    }
+}
+
+impl QueueKeys {
+    pub(crate) fn new(queue: &QueueId) -> Self {
+        queue.clone().into()
     }
 
     /// Whose keys these are.

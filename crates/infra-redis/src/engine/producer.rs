@@ -23,7 +23,7 @@ pub(crate) struct Placement {
 /// A job as the script takes it.
 #[derive(Debug, Clone)]
 pub(crate) struct EncodedJob {
-    queue: QueueId,
+    keys: QueueKeys,
     parent: Option<ParentJob>,
     id: Option<String>,
     name: String,
@@ -38,7 +38,7 @@ pub(crate) struct EncodedJob {
 impl EncodedJob {
     /// Checks a job and turns it into arguments; nothing is sent.
     pub(crate) fn new<T: Serialize>(
-        queue: &QueueId,
+        keys: &QueueKeys,
         name: &str,
         data: &T,
         options: &JobOptions,
@@ -49,7 +49,7 @@ impl EncodedJob {
         options.check_size(name, data.len())?;
         let wire = serde_json::to_string(&options.to_wire()).map_err(EngineError::Data)?;
         let mut encoded = Self {
-            queue: queue.clone(),
+            keys: keys.clone(),
             parent: options.parent.clone(),
             id: options.id.as_ref().map(|id| id.as_str().to_owned()),
             name: name.to_owned(),
@@ -95,8 +95,18 @@ impl EncodedJob {
 
     /// Refuses a job whose queue and parent a cluster could not reach in one step.
     pub(crate) fn check_slots(&self, connection: &Connection) -> Result<(), OptionError> {
+        slot::check(connection, self.queues())
+    }
+
+    /// The queues that it touches: its own and that of its parent.
+    fn queues(&self) -> impl Iterator<Item = &QueueId> {
         let parent = self.parent.as_ref().map(|parent| &parent.queue);
-        slot::check(connection, std::iter::once(&self.queue).chain(parent))
+        std::iter::once(self.keys.queue()).chain(parent)
+    }
+
+    /// Whether there is nothing to tell of it but what every job has.
+    fn is_plain(&self) -> bool {
+        self.id.is_none() && self.flags.is_empty()
     }
 
     /// Gives the job an id that nobody chose, so it does not stand in the job's options.
@@ -110,26 +120,30 @@ impl EncodedJob {
         let other_queue = if queue.is_some() { "q" } else { "" };
         let own_id = if self.id.is_some() { "i" } else { "" };
         args.display(format_args!("{}{other_queue}{own_id}", self.flags));
-        args.extend([&self.name, &self.data, &self.options]);
-        args.display(self.timestamp);
+        self.write_what_all_have(args);
         if let Some(number) = queue {
             args.display(number);
         }
         args.extend(&self.id);
         args.extend(&self.details);
     }
+
+    fn write_what_all_have(&self, args: &mut Args) {
+        args.extend([&self.name, &self.data, &self.options]);
+        args.display(self.timestamp);
+    }
 }
 
 /// The queues of some jobs, and how many are for each.
-struct Targets {
-    keys: Vec<QueueKeys>,
+struct Targets<'a> {
+    keys: Vec<&'a QueueKeys>,
     counts: Vec<usize>,
     /// For each job the number of its queue, from 0.
     of_jobs: Vec<usize>,
 }
 
-impl Targets {
-    fn of<'a>(jobs: impl Iterator<Item = &'a EncodedJob>) -> Self {
+impl<'a> Targets<'a> {
+    fn of(jobs: &'a [EncodedJob]) -> Self {
         let mut targets = Self {
             keys: Vec::new(),
             counts: Vec::new(),
@@ -140,9 +154,9 @@ impl Targets {
             let known = targets
                 .keys
                 .iter()
-                .position(|keys| *keys.queue() == job.queue);
+                .position(|keys| keys.queue() == job.keys.queue());
             let number = known.unwrap_or_else(|| {
-                targets.keys.push(QueueKeys::new(&job.queue));
+                targets.keys.push(&job.keys);
                 targets.counts.push(0);
                 may_be_refused.push(false);
                 targets.keys.len() - 1
@@ -167,16 +181,18 @@ pub(crate) async fn add(
     connection: &Connection,
     jobs: &[EncodedJob],
 ) -> Result<Vec<Result<String, ScriptError>>, EngineError> {
-    let touched = jobs.iter().flat_map(|job| {
-        let parent = job.parent.as_ref().map(|parent| &parent.queue);
-        std::iter::once(&job.queue).chain(parent)
-    });
-    slot::check(connection, touched)?;
-    let targets = Targets::of(jobs.iter());
-    let keys: Vec<_> = targets.keys.iter().collect();
+    slot::check(connection, jobs.iter().flat_map(EncodedJob::queues))?;
+    if let [job] = jobs
+        && job.is_plain()
+    {
+        let queues = [&job.keys];
+        let reply = ADD_JOBS.call_for(connection, &queues, |args| job.write_what_all_have(args));
+        return decode_all(reply.await?, jobs);
+    }
+    let targets = Targets::of(jobs);
     let write_args = |args: &mut Args| {
-        args.display(keys.len());
-        for (keys, count) in keys.iter().zip(&targets.counts) {
+        args.display(targets.keys.len());
+        for (keys, count) in targets.keys.iter().zip(&targets.counts) {
             args.text(keys.base());
             args.display(count);
         }
@@ -188,7 +204,14 @@ pub(crate) async fn add(
             job.write(args, is_other.then_some(current + 1));
         }
     };
-    let reply = ADD_JOBS.call_for(connection, &keys, write_args).await?;
+    let reply = ADD_JOBS.call_for(connection, &targets.keys, write_args);
+    decode_all(reply.await?, jobs)
+}
+
+fn decode_all(
+    reply: Reply,
+    jobs: &[EncodedJob],
+) -> Result<Vec<Result<String, ScriptError>>, EngineError> {
     let results = Decoder("add_jobs").list(reply)?;
     if results.len() != jobs.len() {
         return Err(Decoder("add_jobs").unexpected("a result for each job"));

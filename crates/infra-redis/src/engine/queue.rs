@@ -34,7 +34,6 @@ use super::scripts;
 /// ```
 pub struct Queue<T> {
     pub(super) connection: Connection,
-    id: QueueId,
     pub(super) keys: QueueKeys,
     pub(super) finishes: Arc<Finishes>,
     adds: Arc<GroupCommit>,
@@ -76,7 +75,6 @@ impl<T> Clone for Queue<T> {
     fn clone(&self) -> Self {
         Self {
             connection: self.connection.clone(),
-            id: self.id.clone(),
             keys: self.keys.clone(),
             finishes: Arc::clone(&self.finishes),
             adds: Arc::clone(&self.adds),
@@ -122,7 +120,7 @@ impl<T: Serialize> Queue<T> {
         data: &T,
         options: &JobOptions,
     ) -> Result<String, EngineError> {
-        let job = EncodedJob::new(&self.id, name, data, options, Placement::default())?;
+        let job = EncodedJob::new(&self.keys, name, data, options, Placement::default())?;
         self.adds.add(job).await
     }
 
@@ -148,7 +146,7 @@ impl<T: Serialize> Queue<T> {
         // Everything is checked before anything is sent.
         let encode = |job: &NewJob<'_, T>| {
             let placement = Placement::default();
-            EncodedJob::new(&self.id, job.name, &job.data, &job.options, placement)
+            EncodedJob::new(&self.keys, job.name, &job.data, &job.options, placement)
         };
         let jobs = jobs.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
         let mut ids = Vec::with_capacity(jobs.len());
@@ -171,10 +169,9 @@ impl<T> Queue<T> {
     /// ```
     pub fn new(connection: Connection, id: QueueId) -> Self {
         Self {
-            keys: QueueKeys::new(&id),
+            keys: id.into(),
             adds: Arc::new(GroupCommit::new(connection.clone())),
             connection,
-            id,
             finishes: Arc::default(),
             data: PhantomData,
         }
@@ -189,7 +186,7 @@ impl<T> Queue<T> {
     /// # Ok(()) }
     /// ```
     pub fn id(&self) -> &QueueId {
-        &self.id
+        self.keys.queue()
     }
 
     /// Lets no job start until [`resume`](Self::resume); active ones go on.

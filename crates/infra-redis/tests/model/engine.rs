@@ -66,8 +66,8 @@ impl Engine {
                 is_in_flow: job.is_in_flow,
             };
             let data: serde_json::Value = serde_json::from_str(&job.data).unwrap();
-            let queue = &self.ids[*number];
-            EncodedJob::new(queue, "n", &data, &job.options, placement).unwrap()
+            let keys = &self.keys[*number];
+            EncodedJob::new(keys, "n", &data, &job.options, placement).unwrap()
         };
         let jobs: Vec<_> = jobs.iter().map(encode).collect();
         let results = producer::add(&self.connection, &jobs).await.unwrap();

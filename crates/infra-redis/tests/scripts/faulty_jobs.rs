@@ -13,8 +13,8 @@ async fn a_job_that_can_not_be_added_keeps_no_other_from_it() {
             id: Some(JobId::parse(id).unwrap()),
             ..JobOptions::default()
         };
-        let queue = fixture.keys.queue();
-        EncodedJob::new(queue, "greet", &(), &options, Placement::default()).unwrap()
+        let keys = &fixture.keys;
+        EncodedJob::new(keys, "greet", &(), &options, Placement::default()).unwrap()
     };
     fixture.at("SET", "odd", &["not a job"]).await;
     let jobs = [job("first"), job("odd"), job("last")];
