@@ -3,15 +3,15 @@
   Why a script: a job's lock, its place and its outcome must change in one step, and taking the
   next jobs in the same step saves a round trip for each.
   KEYS  1 meta, by which the call is routed
-  ARGV  1 key prefix   2 now (unix ms)   3 lock duration (ms)   4 worker name or ''
-        5 the worker's limits or '': jobs a window:window (ms):points of metrics to keep, of which
-          each may be lacking
-        6 what the worker knows: lost = the answer to the same call was lost, so jobs that it gave
+  ARGV  1 now (unix ms)
+        2 what worker it is: how long its locks last (ms), and if it has limits or a name, behind that
+          |jobs a window:window (ms):points of metrics to keep|name, of which each may be lacking
+        3 what the worker knows: lost = the answer to the same call was lost, so jobs that it gave
           out are given out again; quiet = nothing else was ready at the last look, so there is
           probably nothing to take; busy = see fetch; asleep = nothing, since the call stands behind
           a sleep, and what it takes for now is when it was sent: the server's time is taken instead
-        7 how many jobs to fetch at most
-        8 how many jobs to settle; then for each its kind, its id, its token, and
+        4 how many jobs to fetch at most
+        5 how many jobs to settle; then for each its kind, its id, its token, and
           completed: value   rule of what is kept (see trim_finished)
           failed: reason   stack traces   trace context or ''   attempts   rule of what is kept
           retry: reason   stack traces   trace context or ''   1 = lifo
@@ -25,23 +25,23 @@
            the text of an error; rate limit (ms to wait, or 0); next delayed job due at (unix ms as
            text, or 0). Lists in it would cost more than all that stands in them.
 ]]
-local queue = queue_at(ARGV[1])
+local queue = queue_at(prefix)
 now = tonumber(now)
 local settings = read_settings(queue, known.settings)
 
 local codes, has_finished = {}, false
 -- Of each job to settle: where ARGV tells of it if it completed, or what it tells; and its keys.
 local places, others, keys, locks, relatives = {}, {}, {}, {}, {}
-local count = tonumber(ARGV[8])
+local count = tonumber(ARGV[5])
 local limit_max, limit_window, max_points
-if ARGV[5] ~= '' then
-  limit_max, limit_window, max_points = string.match(ARGV[5], '^(%d*):(%d*):(%d*)$')
+if limits ~= '' then
+  limit_max, limit_window, max_points = string.match(limits, '^(%d*):(%d*):(%d*)$')
   limit_max, max_points = tonumber(limit_max), tonumber(max_points)
 end
 if known.is_settled then
   codes[1], has_finished, count = 0, true, 0
 else
-  at = 9
+  at = 6
 end
 local looked_at = 0
 for n = 1, count do
@@ -97,16 +97,16 @@ if count > 0 then
   end
 end
 
-local wanted = tonumber(ARGV[7])
+local wanted = tonumber(ARGV[4])
 local jobs, ttl, due, blocked, is_empty = {}, 0, 0, false, false
 if wanted > 0 then
-  if ARGV[6] == 'quiet' and not known.job and not settings.paused and not settings.max then
+  if ARGV[3] == 'quiet' and not known.job and not settings.paused and not settings.max then
     is_empty = call('EXISTS', queue.wait, queue.active, queue.prioritized, queue.delayed) == 0
   end
   if not is_empty then
     local worker = {
-      lock_duration = ARGV[3],
-      name = ARGV[4],
+      lock_duration = lasts,
+      name = name,
       limit_max = limit_max,
       limit_window = tonumber(limit_window),
     }
@@ -116,9 +116,9 @@ if wanted > 0 then
       jobs[1] = known.job
       table.remove(tokens, 1)
     end
-    if ARGV[6] == 'lost' then jobs, tokens = rare().given_out(queue, worker, tokens) end
+    if ARGV[3] == 'lost' then jobs, tokens = rare().given_out(queue, worker, tokens) end
     local taken
-    taken, ttl, due, blocked = fetch(queue, settings, now, worker, tokens, ARGV[6] == 'busy')
+    taken, ttl, due, blocked = fetch(queue, settings, now, worker, tokens, ARGV[3] == 'busy')
     for n = 1, #taken do jobs[#jobs + 1] = taken[n] end
   end
 elseif #codes > 0 and settings.concurrency and not is_blocked(queue, settings) then

@@ -160,14 +160,14 @@ impl Suffix {
 #[derive(Debug, Clone)]
 pub(crate) struct QueueKeys {
     queue: QueueId,
-    /// `prefix:name:`, to which scripts append a job's id.
-    base: Arc<str>,
+    /// The key of the settings, by which calls are routed: `prefix:name:meta`.
+    meta: Arc<str>,
 }
 
 impl From<QueueId> for QueueKeys {
     fn from(queue: QueueId) -> Self {
         Self {
-            base: format!("{queue}:").into(),
+            meta: format!("{queue}:{}", Suffix::Meta.as_str()).into(),
             queue,
         }
     }
@@ -183,42 +183,47 @@ impl QueueKeys {
         &self.queue
     }
 
-    /// What every key of the queue starts with.
+    /// The key of the settings.
+    pub(crate) fn meta(&self) -> &str {
+        &self.meta
+    }
+
+    /// What every key of the queue starts with: `prefix:name:`.
     pub(crate) fn base(&self) -> &str {
-        &self.base
+        &self.meta[..self.meta.len() - Suffix::Meta.as_str().len()]
     }
 
     pub(crate) fn of(&self, suffix: Suffix) -> String {
-        format!("{}{}", self.base, suffix.as_str())
+        format!("{}{}", self.base(), suffix.as_str())
     }
 
     pub(crate) fn job(&self, id: &str) -> String {
-        format!("{}{id}", self.base)
+        format!("{}{id}", self.base())
     }
 
     /// The lines of a job's log.
     pub(crate) fn job_logs(&self, id: &str) -> String {
-        format!("{}{id}:logs", self.base)
+        format!("{}{id}:logs", self.base())
     }
 
     /// What a job's completed children returned.
     pub(crate) fn job_processed(&self, id: &str) -> String {
-        format!("{}{id}:processed", self.base)
+        format!("{}{id}:processed", self.base())
     }
 
     /// Why those of a job's children failed whose failure it ignores.
     pub(crate) fn job_failed(&self, id: &str) -> String {
-        format!("{}{id}:failed", self.base)
+        format!("{}{id}:failed", self.base())
     }
 
     /// The channel on which it is announced that one of the queue's active jobs is cancelled.
     pub(crate) fn cancellations(&self) -> String {
-        format!("{}cancel", self.base)
+        format!("{}cancel", self.base())
     }
 
     /// The job that stands for all those added under a deduplication id.
     pub(crate) fn deduplication(&self, id: &str) -> String {
-        format!("{}de:{id}", self.base)
+        format!("{}de:{id}", self.base())
     }
 }
 

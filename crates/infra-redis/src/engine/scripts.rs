@@ -1,8 +1,9 @@
 //! The Lua scripts: what each is made of, and how it is called.
 //!
 //! A script names its queue's keys as they are named in Valkey, and makes them from the prefix that
-//! it is given first. Only the key that routes the call is passed as a key: a flow reaches queues
-//! that are known from its jobs alone, and all of them share a hash tag with that key.
+//! it is given first; those that are called for every job take it from the key that routes the call,
+//! since each argument costs both sides. Only that key is passed as a key: a flow reaches queues that
+//! are known from its jobs alone, and all of them share a hash tag with it.
 
 use std::sync::LazyLock;
 
@@ -10,7 +11,7 @@ use fred::util::sha1_hash;
 
 use super::connection::{Args, Connection};
 use super::error::EngineError;
-use super::keys::{QueueKeys, Suffix};
+use super::keys::QueueKeys;
 use super::reply::Reply;
 
 /// A script, ready to be called.
@@ -312,7 +313,7 @@ fn written(script: &str, queues: &[&QueueKeys], write_args: impl FnOnce(&mut Arg
     let mut args = Args::new();
     args.text(script);
     args.display(queues.len());
-    args.extend(queues.iter().map(|keys| keys.of(Suffix::Meta)));
+    args.extend(queues.iter().map(|keys| keys.meta()));
     write_args(&mut args);
     args
 }

@@ -95,18 +95,20 @@ impl Engine {
                 format!("{max}:{window}:{}", points.unwrap_or_default())
             }
         };
-        let mut args = vec![now.to_string(), claim.lock_millis.to_string()];
-        args.extend([
-            claim.worker.to_owned(),
-            limits,
+        let mut args = vec![
+            now.to_string(),
+            format!("{}|{limits}|{}", claim.lock_millis, claim.worker),
             if claim.is_repeated { "lost" } else { "" }.to_owned(),
             claim.tokens.len().to_string(),
-        ]);
-        args.push(settlements.len().to_string());
+            settlements.len().to_string(),
+        ];
         args.extend(settlements.iter().flat_map(arguments));
         args.extend(claim.tokens.iter().cloned());
-        let args: Vec<_> = args.iter().map(String::as_str).collect();
-        let reply = items(self.call(number, &scripts::SETTLE_AND_FETCH, &args).await);
+        let queues = [&self.keys[number]];
+        let called = scripts::SETTLE_AND_FETCH
+            .call_for(&self.connection, &queues, |call| call.extend(&args))
+            .await;
+        let reply = items(called.unwrap());
         let [rest @ .., limited_for, due] = &reply[..] else {
             panic!("not two times: {reply:?}")
         };

@@ -192,11 +192,20 @@ impl Fixture {
             tokens,
         } = round;
         let (wanted, count) = (tokens.len().to_string(), settled.len().to_string());
-        let head = [now, "30000", "w1", limits, hint, &wanted, &count].map(str::to_owned);
+        let worker = format!("30000|{limits}|w1");
+        let head = [now, &worker, hint, &wanted, &count].map(str::to_owned);
         let settled = settled.iter().flat_map(settlement_args);
         let tokens = tokens.iter().map(ToString::to_string);
-        let args = head.into_iter().chain(settled).chain(tokens);
-        self.call(&scripts::SETTLE_AND_FETCH, args).await
+        let args: Vec<_> = head.into_iter().chain(settled).chain(tokens).collect();
+        self.call_settle_and_fetch(&args).await
+    }
+
+    async fn call_settle_and_fetch(&self, args: &[String]) -> Reply {
+        let queues = [&self.keys];
+        let called = scripts::SETTLE_AND_FETCH
+            .call_for(&self.connection, &queues, |call| call.extend(args))
+            .await;
+        called.unwrap()
     }
 
     async fn keyspace(&self) -> String {

@@ -62,10 +62,11 @@ async fn the_minutes_that_passed_are_closed_as_a_job_finishes() {
     fixture.add(&[PLAIN; 5]).await;
     fixture.fetch(NOW, None, &["a", "b", "c", "d", "e"]).await;
     let finish = async |now: u64, id: &str, token: &str| {
-        let mut args = vec![now.to_string(), "30000".to_owned()];
-        args.extend(["", "::4", "", "0", "1"].map(String::from));
+        let mut args = [&now.to_string(), "30000|::4|", "", "0", "1"]
+            .map(String::from)
+            .to_vec();
         args.extend(settlement_args(&completed(id, token, ["-1", "-1", "0"])));
-        fixture.call(&scripts::SETTLE_AND_FETCH, args).await;
+        fixture.call_settle_and_fetch(&args).await;
         fixture.lines("metrics").await
     };
     // 44.676 s into a minute.

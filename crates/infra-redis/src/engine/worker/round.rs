@@ -66,7 +66,7 @@ pub(super) async fn settle_and_fetch(
 ) -> Result<Round, EngineError> {
     let reply = SETTLE_AND_FETCH
         .call_for(connection, &[keys], |args| {
-            write_args(args, keys, settings, settlements, claim, expects);
+            write_args(args, settings, settlements, claim, expects);
         })
         .await?;
     decode(reply, settlements)
@@ -101,7 +101,7 @@ pub(super) async fn sleep_and_fetch(
     claim: &Claim,
 ) -> (Option<f64>, Result<Round, EngineError>) {
     let args = SETTLE_AND_FETCH.args(&[keys], |args| {
-        write_args(args, keys, settings, &[], claim, Expects::EndOfSleep);
+        write_args(args, settings, &[], claim, Expects::EndOfSleep);
     });
     let marker = keys.of(Suffix::Marker);
     let (told, reply) = connection.pop_min_and_call(&marker, limit, args).await;
@@ -110,17 +110,13 @@ pub(super) async fn sleep_and_fetch(
 
 fn write_args(
     args: &mut Args,
-    keys: &QueueKeys,
     settings: &WorkerSettings,
     settlements: &[Settlement],
     claim: &Claim,
     expects: Expects,
 ) {
-    args.text(keys.base());
     args.display(clock::now());
-    args.display(millis(settings.lock_duration));
-    args.text(settings.name.as_deref().unwrap_or_default());
-    args.text(&limits(settings));
+    write_worker(args, settings);
     args.text(match expects {
         Expects::Anything => "",
         Expects::EndOfSleep => "asleep",
@@ -136,7 +132,18 @@ fn write_args(
     args.text(&claim.token);
 }
 
-/// The worker's own limits, as the script takes them.
+/// How long the worker's locks last, and behind that its limits and its name, if it has any.
+fn write_worker(args: &mut Args, settings: &WorkerSettings) {
+    let lasts = millis(settings.lock_duration);
+    let (limits, name) = (limits(settings), settings.name.as_deref());
+    if limits.is_empty() && name.is_none() {
+        args.display(lasts);
+    } else {
+        let name = name.unwrap_or_default();
+        args.display(format_args!("{lasts}|{limits}|{name}"));
+    }
+}
+
 fn limits(settings: &WorkerSettings) -> String {
     let (limit, points) = (settings.rate_limit, settings.metrics_points);
     if limit.is_none() && points.is_none() {
