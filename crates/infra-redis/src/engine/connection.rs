@@ -14,7 +14,7 @@ use std::time::Duration;
 use fred::clients::Client;
 use fred::interfaces::ClientLike;
 use fred::types::config::{Options, Server};
-use fred::types::{ClusterHash, CustomCommand, Value};
+use fred::types::{ClusterHash, CustomCommand, Resp3Frame, Value};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
@@ -199,7 +199,7 @@ impl Connection {
         };
         let client = self.client.with_options(&options);
         let args = Args::from_iter(args).into_values();
-        decoded(name, client.custom(command, args).await?)
+        decoded(name, client.custom_raw(command, args).await?)
     }
 
     /// Sends a command once: if its answer is lost, whether it took effect is not known.
@@ -247,7 +247,7 @@ impl Connection {
         let client = self.client.with_options(&options(&command, attempts));
         // The library's future is large, and would be part of those of all who call this: each task
         // that adds a job would be ten kilobytes, copied several times on its way to the runtime.
-        let sent = Box::pin(client.custom(command, args.into_values())).await;
+        let sent = Box::pin(client.custom_raw(command, args.into_values())).await;
         decoded(operation, sent?)
     }
 
@@ -263,12 +263,12 @@ impl Connection {
         let client = self.client.with_options(&options(&command, attempts));
         let args = args.into_values();
         for _ in 0..MAX_MOVES {
-            match client.custom(command.clone(), args.clone()).await {
+            match client.custom_raw(command.clone(), args.clone()).await {
                 Err(error) if failure::is_moved(&error) => {}
                 sent => return decoded(operation, sent?),
             }
         }
-        decoded(operation, client.custom(command, args).await?)
+        decoded(operation, client.custom_raw(command, args).await?)
     }
 }
 
@@ -287,24 +287,43 @@ fn options(command: &CustomCommand, attempts: u32) -> Options {
     }
 }
 
-fn decoded(operation: &'static str, value: Value) -> Result<Reply, EngineError> {
-    to_reply(value).ok_or(EngineError::Reply {
-        operation,
-        expected: "numbers, texts and lists",
+/// What a command answered. It is read from the library's frames, since its values would be one more
+/// list, with one more check of each text.
+fn decoded(operation: &'static str, answer: Resp3Frame) -> Result<Reply, EngineError> {
+    Ok(match answer {
+        Resp3Frame::Null => Reply::Nil,
+        Resp3Frame::Number { data, .. } => Reply::Int(data),
+        Resp3Frame::Boolean { data, .. } => Reply::Int(data.into()),
+        Resp3Frame::Double { data, .. } => Reply::Text(data.to_string()),
+        Resp3Frame::BlobString { data, .. }
+        | Resp3Frame::SimpleString { data, .. }
+        | Resp3Frame::VerbatimString { data, .. } => Reply::Text(text(&data)),
+        Resp3Frame::Array { data, .. } => {
+            let items = data.into_iter().map(|item| decoded(operation, item));
+            Reply::List(items.collect::<Result<_, _>>()?)
+        }
+        Resp3Frame::SimpleError { .. } | Resp3Frame::BlobError { .. } => {
+            return Err(
+                Value::try_from(answer).map_or_else(EngineError::from, |_| unreadable(operation))
+            );
+        }
+        _ => return Err(unreadable(operation)),
     })
 }
 
-fn to_reply(value: Value) -> Option<Reply> {
-    Some(match value {
-        Value::Null => Reply::Nil,
-        Value::Integer(number) => Reply::Int(number),
-        Value::Boolean(flag) => Reply::Int(flag.into()),
-        Value::Double(number) => Reply::Text(number.to_string()),
-        Value::String(text) => Reply::Text(text.to_string()),
-        Value::Bytes(bytes) => Reply::Text(String::from_utf8_lossy(&bytes).into_owned()),
-        Value::Array(items) => Reply::List(items.into_iter().map(to_reply).collect::<Option<_>>()?),
-        _ => return None,
-    })
+fn text(data: &[u8]) -> String {
+    // To look for what is no text takes longer than to see that all of it is.
+    std::str::from_utf8(data).map_or_else(
+        |_| String::from_utf8_lossy(data).into_owned(),
+        str::to_owned,
+    )
+}
+
+fn unreadable(operation: &'static str) -> EngineError {
+    EngineError::Reply {
+        operation,
+        expected: "numbers, texts and lists",
+    }
 }
 
 async fn quit(client: &Client) {

@@ -116,7 +116,7 @@ impl BlockingConnection {
         let command = CustomCommand::new_static("EVALSHA", ClusterHash::Offset(2), false);
         let args = script.into_values();
         let client = self.untimed(command.cluster_hash.clone());
-        decoded("EVALSHA", Box::pin(client.custom(command, args)).await?)
+        decoded("EVALSHA", Box::pin(client.custom_raw(command, args)).await?)
     }
 
     /// Reads up to `count` entries of a stream after the one with the id `after`, if there are any.
@@ -130,7 +130,7 @@ impl BlockingConnection {
         let args = stream_args(&["COUNT", &count.to_string()], key, after);
         let client = self.client.with_options(&options(&command, READ_ATTEMPTS));
         let args = args.into_values();
-        decoded("XREAD", Box::pin(client.custom(command, args)).await?)
+        decoded("XREAD", Box::pin(client.custom_raw(command, args)).await?)
     }
 
     /// The newest entry of a stream, in a list of its own; an empty one if there is none.
@@ -138,7 +138,10 @@ impl BlockingConnection {
         let command = CustomCommand::new_static("XREVRANGE", ClusterHash::FirstKey, false);
         let args = Args::from_iter([key, "+", "-", "COUNT", "1"]).into_values();
         let client = self.client.with_options(&options(&command, READ_ATTEMPTS));
-        decoded("XREVRANGE", Box::pin(client.custom(command, args)).await?)
+        decoded(
+            "XREVRANGE",
+            Box::pin(client.custom_raw(command, args)).await?,
+        )
     }
 
     /// Like [`read_stream`](Self::read_stream), waiting for an entry at most `limit`. Takes nothing
@@ -154,7 +157,7 @@ impl BlockingConnection {
         let (count, block) = (count.to_string(), limit.as_millis().to_string());
         let args = stream_args(&["COUNT", &count, "BLOCK", &block], key, after);
         let client = self.untimed(command.cluster_hash.clone());
-        let read = Box::pin(client.custom(command, args.into_values()));
+        let read = Box::pin(client.custom_raw(command, args.into_values()));
         let read = self.in_time(limit, self.wait(read)).await??;
         read.map_or(Ok(Reply::Nil), |read| decoded("XREAD", read))
     }
@@ -186,10 +189,10 @@ impl BlockingConnection {
     }
 
     /// Waits for a command that blocks; nothing if the server's limit passed.
-    async fn wait(
+    async fn wait<T>(
         &self,
-        mut waited: impl Future<Output = Result<Value, Error>> + Unpin,
-    ) -> Result<Option<Value>, EngineError> {
+        mut waited: impl Future<Output = Result<T, Error>> + Unpin,
+    ) -> Result<Option<T>, EngineError> {
         let is_nameless = self.may_be_nameless.swap(false, Ordering::Relaxed);
         let waited = match &self.name {
             // The name goes in front of the wait on the same connection, so that no wait is without
