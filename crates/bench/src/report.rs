@@ -38,7 +38,8 @@ impl Report {
             "rss_mb": measured.resident.map(|bytes| bytes >> 20),
             "server_calls_per_job": rounded(calls as f64 / jobs),
             "evalsha_per_job": rounded(scripts as f64 / jobs),
-            "hold_ms": measured.longest_script.map(rounded),
+            "hold_p999_ms": measured.holds.map(|holds| rounded(holds.p999)),
+            "hold_longest_ms": measured.holds.map(|holds| rounded(holds.longest)),
             "exact": self.fault.is_none(),
         });
         let mut add = |fields: &Value| {
@@ -77,6 +78,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::server::Holds;
 
     fn report(fault: Option<&str>) -> Report {
         let calls = [("evalsha", 20), ("hset", 100), ("zadd", 5)];
@@ -89,7 +91,10 @@ mod tests {
                 server_cpu: 0.002,
                 own_cpu: 0.01,
                 resident: Some(7 << 20),
-                longest_script: Some(0.25),
+                holds: Some(Holds {
+                    p999: 0.25,
+                    longest: 0.5,
+                }),
                 calls: calls.map(|(name, n)| (name.to_owned(), n)).into(),
             },
             extras: json!({"chunk": 10}),
@@ -107,7 +112,7 @@ mod tests {
         let expected = json!({
             "impl": "bellwether", "case": "add", "jobs": 100, "concurrency": 50, "seconds": 0.5,
             "rate": 200.0, "server_cpu_s_per_10k": 0.2, "client_cpu_s_per_10k": 1.0, "rss_mb": 7,
-            "server_calls_per_job": 1.25, "evalsha_per_job": 0.2, "hold_ms": 0.25, "exact": true,
+            "server_calls_per_job": 1.25, "evalsha_per_job": 0.2, "hold_p999_ms": 0.25, "hold_longest_ms": 0.5, "exact": true,
             "chunk": 10,
         });
         assert_eq!(serde_json::to_value(line).unwrap(), expected);

@@ -6,6 +6,14 @@ use anyhow::{Context, Result, bail};
 
 use crate::plain::{PlainConnection, Reply};
 
+/// How long scripts held a server, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Holds {
+    /// What 999 of 1,000 took at most.
+    pub(crate) p999: f64,
+    pub(crate) longest: f64,
+}
+
 /// The server under test.
 pub(crate) struct Server(PlainConnection);
 
@@ -31,16 +39,17 @@ impl Server {
 
     /// Sets the counters back.
     pub(crate) async fn reset(&mut self) -> Result<()> {
-        let percentiles = ["CONFIG", "SET", "latency-tracking-info-percentiles", "100"];
-        self.send(&percentiles).await?;
+        let percentiles = "latency-tracking-info-percentiles";
+        self.send(&["CONFIG", "SET", percentiles, "99.9 100"])
+            .await?;
         self.send(&["CONFIG", "RESETSTAT"]).await.map(drop)
     }
 
-    /// The longest that a script has held the server since the counters were set back, in
-    /// milliseconds; absent if none has run.
-    pub(crate) async fn longest_script(&mut self) -> Result<Option<f64>> {
+    /// How long scripts have held the server since the counters were set back; absent if none has
+    /// run.
+    pub(crate) async fn holds(&mut self) -> Result<Option<Holds>> {
         let info = self.send(&["INFO", "latencystats"]).await?;
-        Ok(longest_script(&info))
+        Ok(holds(&info))
     }
 
     /// Seconds of processor time the server has used.
@@ -56,15 +65,27 @@ impl Server {
     }
 }
 
-fn longest_script(info: &str) -> Option<f64> {
-    let longest = info.lines().filter_map(|line| {
+fn holds(info: &str) -> Option<Holds> {
+    let of_command = |line: &str| {
         let (name, percentiles) = line
             .strip_prefix("latency_percentiles_usec_")?
             .split_once(':')?;
-        let micros: f64 = percentiles.strip_prefix("p100=")?.trim().parse().ok()?;
-        name.starts_with("eval").then_some(micros / 1000.0)
-    });
-    longest.reduce(f64::max)
+        let millis = |name: &str| {
+            let mut all = percentiles.trim().split(',');
+            let micros: f64 = all.find_map(|each| each.strip_prefix(name))?.parse().ok()?;
+            Some(micros / 1000.0)
+        };
+        let holds = Holds {
+            p999: millis("p99.9=")?,
+            longest: millis("p100=")?,
+        };
+        name.starts_with("eval").then_some(holds)
+    };
+    let all = info.lines().filter_map(of_command);
+    all.reduce(|one, other| Holds {
+        p999: one.p999.max(other.p999),
+        longest: one.longest.max(other.longest),
+    })
 }
 
 /// A number of what INFO tells.
@@ -97,13 +118,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_script_is_told_in_milliseconds() {
+    fn how_long_scripts_hold_the_server_is_told_in_milliseconds() {
         let info = "# Latencystats\r\n\
-            latency_percentiles_usec_zadd:p100=9000.383\r\n\
-            latency_percentiles_usec_eval:p100=250.000\r\n\
-            latency_percentiles_usec_evalsha:p100=1500.000\r\n";
-        assert_eq!(longest_script(info), Some(1.5));
-        assert_eq!(longest_script(""), None);
+            latency_percentiles_usec_zadd:p99.9=9000.383,p100=9000.383\r\n\
+            latency_percentiles_usec_eval:p99.9=250.000,p100=250.000\r\n\
+            latency_percentiles_usec_evalsha:p99.9=900.000,p100=1500.000\r\n";
+        let told = Holds {
+            p999: 0.9,
+            longest: 1.5,
+        };
+        assert_eq!(holds(info), Some(told));
+        assert_eq!(holds(""), None);
     }
 
     #[test]

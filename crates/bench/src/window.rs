@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::server::Server;
+use crate::server::{Holds, Server};
 
 /// An open window.
 pub(crate) struct Window {
@@ -25,8 +25,8 @@ pub(crate) struct Measured {
     pub(crate) own_cpu: f64,
     /// Bytes of this program in memory, where the system tells.
     pub(crate) resident: Option<u64>,
-    /// The longest that a script has held the server, in milliseconds.
-    pub(crate) longest_script: Option<f64>,
+    /// How long scripts held the server.
+    pub(crate) holds: Option<Holds>,
     /// Calls of each command.
     pub(crate) calls: BTreeMap<String, u64>,
 }
@@ -51,7 +51,7 @@ impl Window {
             server_cpu: server_cpu - self.server_cpu,
             own_cpu,
             resident: resident(),
-            longest_script: server.longest_script().await?,
+            holds: server.holds().await?,
             calls: server.calls().await?,
         })
     }

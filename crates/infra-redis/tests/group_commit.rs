@@ -7,7 +7,7 @@ mod support;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use infra_redis::engine::{EngineError, JobId, JobOptions, ParentJob, Reply, ScriptError};
+use infra_redis::engine::{EngineError, JobId, JobOptions, NewJob, ParentJob, Reply, ScriptError};
 use serde_json::json;
 use support::TestQueue;
 use testkit::proxy::Proxy;
@@ -174,4 +174,36 @@ async fn an_add_is_small_since_a_service_may_have_thousands_under_way() {
     let add = test.queue.add("job", &data, &options);
     let size = size_of_val(&add);
     assert!(size <= 1200, "{size} bytes");
+}
+
+#[tokio::test]
+async fn jobs_added_in_bulk_keep_their_order_and_those_ahead_of_a_bad_one_stay() {
+    let test = TestQueue::new().await;
+    let job = |n: usize| NewJob {
+        name: "job",
+        data: json!(n),
+        options: JobOptions::default(),
+    };
+    let jobs: Vec<_> = (1..=450).map(job).collect();
+    let ids = test.queue.add_bulk(&jobs).await.unwrap();
+    let expected: Vec<_> = (1..=450).map(|n| n.to_string()).collect();
+    assert_eq!(ids, expected);
+    let waiting = test.on("LRANGE", "wait", &["0", "-1"]).await;
+    let newest_first: Vec<_> = expected.iter().rev().cloned().map(Reply::Text).collect();
+    assert_eq!(waiting, Reply::List(newest_first));
+
+    let mut jobs: Vec<_> = (1..=150).map(job).collect();
+    jobs[120].options.parent = Some(ParentJob {
+        queue: test.id.clone(),
+        id: "nobody".to_owned(),
+    });
+    let refused = test.queue.add_bulk(&jobs).await;
+    assert!(
+        matches!(
+            refused,
+            Err(EngineError::Script(ScriptError::ParentMissing { .. }))
+        ),
+        "{refused:?}"
+    );
+    assert_eq!(test.queue.counts().await.unwrap().waiting, 450 + 149);
 }

@@ -42,7 +42,7 @@ impl Results {
         spread(self.numbers(run, program, of)?)
     }
 
-    /// What a program reached of a figure: the median of what it did in each round, or its least.
+    /// What a program reached of a figure: the median of what it did in each round.
     ///
     /// What is compared was measured in the same round, within minutes; from one round to the next
     /// the machine may have become faster or slower for all.
@@ -51,7 +51,7 @@ impl Results {
         let own = numbers(&run.id, program)?.into_iter();
         let round_trip = run.round_trip_ms as f64;
         let in_rounds = match figure.kind {
-            Kind::Value | Kind::Least => own.collect(),
+            Kind::Value => own.collect(),
             Kind::Ratio => quotients(own, numbers(&run.id, Program::Node)?),
             Kind::Share => quotients(own, numbers(figure.base.as_ref()?, program)?),
             Kind::OfDistance => own
@@ -59,11 +59,7 @@ impl Results {
                 .collect(),
             Kind::RoundTrips => own.map(|millis| millis / round_trip).collect(),
         };
-        let spread = spread(in_rounds)?;
-        let reached = match figure.kind {
-            Kind::Least => spread.least,
-            _ => spread.median,
-        };
+        let reached = spread(in_rounds)?.median;
         reached.is_finite().then_some(reached)
     }
 
@@ -149,21 +145,6 @@ mod tests {
         }
         let reached = results.reached(run, &run.figures[0], Program::Ours);
         assert_eq!(reached, Some(2.0));
-    }
-
-    #[test]
-    fn the_least_of_the_rounds_is_what_no_round_could_do_without() {
-        let table = Table::read().unwrap();
-        let is_it = |run: &&Run| run.id == "process-100";
-        let run = table.runs.iter().find(is_it).unwrap();
-        let figure = run.figures.iter().find(|figure| figure.of == "hold_ms");
-        let mut results = Results::default();
-        for hold in [3.0, 1.5, 2.0] {
-            let line = json!({"hold_ms": hold});
-            results.add("process-100", Program::Ours, line);
-        }
-        let reached = results.reached(run, figure.unwrap(), Program::Ours);
-        assert_eq!(reached, Some(1.5));
     }
 
     #[test]

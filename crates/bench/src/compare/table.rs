@@ -85,7 +85,6 @@ pub(super) struct Figure {
 pub(super) enum Kind {
     Ratio,
     Value,
-    Least,
     Share,
     OfDistance,
     RoundTrips,

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use super::connection::Connection;
@@ -15,6 +16,10 @@ use super::options::{JobOptions, NewJob};
 use super::producer::{self, EncodedJob, Placement};
 use super::reply::Decoder;
 use super::scripts;
+
+/// How many steps of [`Queue::add_bulk`] are under way at once, so that the server has the next when it
+/// is done with one.
+const CHUNKS_IN_FLIGHT: usize = 2;
 
 /// A queue of jobs that work on `T`. Cheap to clone.
 ///
@@ -124,8 +129,8 @@ impl<T: Serialize> Queue<T> {
         self.adds.add(job).await
     }
 
-    /// Adds jobs in order; their ids. Each hundred are added in one step; if a later hundred
-    /// fails, the earlier ones stay.
+    /// Adds jobs in order; their ids. Each hundred are added in one step, and the next hundred are
+    /// sent meanwhile: if a hundred fail, the earlier ones stay, and so may the next.
     ///
     /// A job that can't be added because of its parent keeps no other of its hundred from being
     /// added; its error is returned.
@@ -149,9 +154,14 @@ impl<T: Serialize> Queue<T> {
             EncodedJob::new(&self.keys, job.name, &job.data, &job.options, placement)
         };
         let jobs = jobs.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
+        // They are sent in order, and performed in order since all go over one connection.
+        let chunks = jobs.chunks(MAX_JOBS);
+        let adds: Vec<_> = chunks
+            .map(|chunk| producer::add(&self.connection, chunk))
+            .collect();
+        let mut added = stream::iter(adds).buffered(CHUNKS_IN_FLIGHT);
         let mut ids = Vec::with_capacity(jobs.len());
-        for chunk in jobs.chunks(MAX_JOBS) {
-            let results = producer::add(&self.connection, chunk).await?;
+        while let Some(results) = added.try_next().await? {
             ids.extend(results.into_iter().collect::<Result<Vec<_>, _>>()?);
         }
         Ok(ids)
