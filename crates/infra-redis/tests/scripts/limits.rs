@@ -43,6 +43,19 @@ async fn a_queue_is_maxed_once_as_many_jobs_are_active_as_may_be() {
 }
 
 #[tokio::test]
+async fn a_name_may_hold_what_stands_between_it_and_the_limits() {
+    for limits in ["", "5:1000:"] {
+        let fixture = Fixture::new().await;
+        fixture.add(&[PLAIN]).await;
+        let worker = format!("30000|{limits}|a|1:2:3");
+        let args = [&NOW.to_string(), &worker, "", "1", "0", "token"].map(String::from);
+        fixture.call_settle_and_fetch(&args).await;
+        let job = fixture.queue.job("1").await.unwrap().unwrap();
+        assert_eq!(job.processed_by.as_deref(), Some("a|1:2:3"));
+    }
+}
+
+#[tokio::test]
 async fn limits_that_allow_nothing_are_refused() {
     let fixture = Fixture::new().await;
     let limit = |max, millis| RateLimit {
