@@ -49,14 +49,8 @@ impl JobBatch {
         queue: &QueueId,
         job: &NewJob<'_, T>,
     ) -> Result<(), EngineError> {
-        let placement = Placement::default();
-        let encoded = EncodedJob::new(
-            &QueueKeys::new(queue),
-            job.name,
-            &job.data,
-            &job.options,
-            placement,
-        )?;
+        let (keys, placement) = (QueueKeys::new(queue), Placement::default());
+        let encoded = EncodedJob::new(&keys, job.name, &job.data, &job.options, placement)?;
         self.jobs.push(encoded);
         Ok(())
     }

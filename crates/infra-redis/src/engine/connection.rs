@@ -302,10 +302,10 @@ fn decoded(operation: &'static str, answer: Resp3Frame) -> Result<Reply, EngineE
             let items = data.into_iter().map(|item| decoded(operation, item));
             Reply::List(items.collect::<Result<_, _>>()?)
         }
+        // The library tells what kind of error it is.
         Resp3Frame::SimpleError { .. } | Resp3Frame::BlobError { .. } => {
-            return Err(
-                Value::try_from(answer).map_or_else(EngineError::from, |_| unreadable(operation))
-            );
+            let error = Value::try_from(answer).err();
+            return Err(error.map_or_else(|| unreadable(operation), EngineError::from));
         }
         _ => return Err(unreadable(operation)),
     })

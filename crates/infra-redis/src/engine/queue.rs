@@ -154,7 +154,8 @@ impl<T: Serialize> Queue<T> {
             EncodedJob::new(&self.keys, job.name, &job.data, &job.options, placement)
         };
         let jobs = jobs.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
-        // They are sent in order, and performed in order since all go over one connection.
+        // All go over one connection, in order. A server that does not know the script refuses those
+        // under way, and they go again in the order of its answers.
         let chunks = jobs.chunks(MAX_JOBS);
         let adds: Vec<_> = chunks
             .map(|chunk| producer::add(&self.connection, chunk))
