@@ -112,8 +112,8 @@ mod tests {
         let expected = json!({
             "impl": "bellwether", "case": "add", "jobs": 100, "concurrency": 50, "seconds": 0.5,
             "rate": 200.0, "server_cpu_s_per_10k": 0.2, "client_cpu_s_per_10k": 1.0, "rss_mb": 7,
-            "server_calls_per_job": 1.25, "evalsha_per_job": 0.2, "hold_p999_ms": 0.25, "hold_longest_ms": 0.5, "exact": true,
-            "chunk": 10,
+            "server_calls_per_job": 1.25, "evalsha_per_job": 0.2, "hold_p999_ms": 0.25,
+            "hold_longest_ms": 0.5, "exact": true, "chunk": 10,
         });
         assert_eq!(serde_json::to_value(line).unwrap(), expected);
     }

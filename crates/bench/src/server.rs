@@ -9,7 +9,8 @@ use crate::plain::{PlainConnection, Reply};
 /// How long scripts held a server, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Holds {
-    /// What 999 of 1,000 took at most.
+    /// What 999 of 1,000 calls took at most; where scripts are called by several commands, by that of
+    /// them for which it is most.
     pub(crate) p999: f64,
     pub(crate) longest: f64,
 }

@@ -46,9 +46,7 @@ async fn due_behind(waiting: usize) -> Fixture {
     // A later call finds it due.
     let due = (NOW * 4096).to_string();
     fixture.on("ZADD", Suffix::Delayed, &[&due, "1"]).await;
-    if waiting > 0 {
-        fixture.add(&vec![PLAIN; waiting]).await;
-    }
+    fixture.add(&vec![PLAIN; waiting]).await;
     fixture
 }
 

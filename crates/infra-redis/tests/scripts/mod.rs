@@ -120,6 +120,10 @@ impl Fixture {
     }
 
     async fn add(&self, jobs: &[Add<'_>]) -> Vec<String> {
+        // The script takes a call for no job for one about a plain job.
+        if jobs.is_empty() {
+            return Vec::new();
+        }
         let count = jobs.len().to_string();
         let mut args = ["1", self.keys.base(), &count, &count]
             .map(str::to_owned)
