@@ -302,11 +302,16 @@ impl From<Backoff> for Written {
     }
 }
 
+/// Other clients may have stored anything that JSON can hold. Whole milliseconds, as they are
+/// written, so that reading and writing changes nothing more.
 fn millis(delay: f64) -> Duration {
-    // Other clients may have stored anything that JSON can hold. Whole milliseconds, as they are
-    // written, so that reading and writing changes nothing more.
-    let delay = Duration::try_from_secs_f64(delay.max(0.0) / 1000.0).unwrap_or(LONGEST);
-    Duration::from_millis(crate::engine::options::millis(delay.min(LONGEST)))
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates"
+    )]
+    let whole = delay as u64;
+    Duration::from_millis(whole).min(LONGEST)
 }
 
 #[cfg(test)]
@@ -356,6 +361,17 @@ mod tests {
             let backoff = Backoff::exponential(Duration::from_millis(base));
             let (this, next) = (backoff.delay(n, 0.0), backoff.delay(n + 1, 0.0));
             prop_assert!(this <= next && next <= Some(LONGEST));
+        }
+
+        #[test]
+        fn what_is_written_is_read_again(
+            millis in 0..=crate::engine::options::millis(LONGEST),
+            jitter in 0.0_f64..=1.0,
+        ) {
+            let backoff = Backoff::exponential(Duration::from_millis(millis));
+            let backoff = backoff.with_jitter(jitter).unwrap();
+            let json = serde_json::to_string(&backoff).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Backoff>(&json).unwrap(), backoff);
         }
 
         #[test]
