@@ -242,7 +242,16 @@ impl Run {
     async fn work(&mut self, queue: usize, ends: &[Settlement], claim: &Claim) -> Outcomes {
         let now = self.model.now;
         let mut actual = self.engine.settle_and_claim(queue, now, ends, claim).await;
-        let (codes, mut claimed) = self.model.settle_and_claim(queue, ends, claim);
+        let jobs = &self.model.queues[queue].jobs;
+        let were_there: Vec<_> = ends.iter().map(|end| jobs.contains_key(&end.id)).collect();
+        let (mut codes, mut claimed) = self.model.settle_and_claim(queue, ends, claim);
+        // Finished jobs are trimmed once for all that a call settles: to one that an end before it
+        // would have trimmed, an end that nobody may make is refused for another reason.
+        for ((code, told), was_there) in codes.iter_mut().zip(&actual.0).zip(were_there) {
+            if *code == -1 && was_there && *told < 0 {
+                *code = *told;
+            }
+        }
         claimed.is_blocked = false;
         // Whether it is this millisecond or the next is of no matter to a worker that sleeps.
         actual.1.due = actual.1.due.floor();

@@ -90,7 +90,7 @@ impl World {
         (codes, claimed)
     }
 
-    /// The jobs that the lost answer gave out, last, and others for the tokens that it left.
+    /// The jobs that the lost answer gave out, and others for the tokens that it left.
     pub(super) fn claim_again(&mut self, number: usize, claim: &Claim) -> Vec<String> {
         let queue = &self.queues[number];
         let mut rest = claim.clone();
@@ -103,9 +103,8 @@ impl World {
                 given.push(id.clone());
             }
         }
-        let mut ids = self.claim(number, &rest).ids;
-        ids.extend(given);
-        ids
+        given.extend(self.claim(number, &rest).ids);
+        given
     }
 
     fn claim(&mut self, number: usize, claim: &Claim) -> Claimed {
