@@ -206,4 +206,14 @@ async fn jobs_added_in_bulk_keep_their_order_and_those_ahead_of_a_bad_one_stay()
         "{refused:?}"
     );
     assert_eq!(test.queue.counts().await.unwrap().waiting, 450 + 149);
+
+    let mut jobs: Vec<_> = (1..=450).map(job).collect();
+    jobs[20].options.parent = Some(ParentJob {
+        queue: test.id.clone(),
+        id: "nobody".to_owned(),
+    });
+    test.queue.add_bulk(&jobs).await.unwrap_err();
+    // The hundred behind the bad one's was under way already, and none behind that.
+    let added = test.queue.counts().await.unwrap().waiting - (450 + 149);
+    assert!([99, 199].contains(&added), "{added}");
 }
