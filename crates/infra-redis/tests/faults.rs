@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use infra_redis::engine::{
     Connection, ConnectionSettings, EngineError, JobId, JobOptions, JobOutcome, Queue, QueueId,
-    Worker, WorkerObserver, WorkerSettings,
+    Reply, Worker, WorkerObserver, WorkerSettings,
 };
 use serde_json::json;
 use support::{Counter, TestQueue, echo, next, quick, telling};
@@ -383,5 +383,49 @@ async fn a_worker_whose_queue_is_refused_to_it_says_so_and_goes_on_when_it_is_no
     let id = test.add(json!(1)).await;
     test.finished(&id).await;
     assert_eq!(*calls.0.lock().unwrap(), Some(Ok(())));
+    worker.stop(Duration::from_secs(5)).await;
+}
+
+/// What the server says to a command about its clients.
+async fn client(test: &TestQueue, words: &[&str]) -> String {
+    let words = words.iter().map(ToString::to_string).collect();
+    match test.connection.command("CLIENT", words).await.unwrap() {
+        Reply::Text(text) => text,
+        other => panic!("not a text: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_job_whose_claim_was_answered_too_late_goes_back_at_once_and_uncounted() {
+    let server = PrivateValkey::start().await.unwrap();
+    let test = TestQueue::at(&server.url()).await;
+    let (processor, mut told) = telling(|_, _| std::future::ready(Ok(json!(null))));
+    let lock_duration = Duration::from_secs(1);
+    let settings = WorkerSettings {
+        lock_duration,
+        // Nobody else gives the job back.
+        stalled_interval: Duration::from_secs(3600),
+        ..quick()
+    };
+    let id = test.add(json!(1)).await;
+    // The claim is performed when the worker can't rely on the lock any more that it sets.
+    let connecting = Worker::connect(&test.settings, test.id.clone(), processor, settings);
+    let connected = connecting.await.unwrap();
+    client(&test, &["PAUSE", "60000", "WRITE"]).await;
+    let worker = connected.start();
+    eventually("the claim to be held up", || async {
+        let held_up = |line: &str| line.contains(" flags=b ") && line.contains(" cmd=evalsha ");
+        let clients = client(&test, &["LIST"]).await;
+        clients.lines().any(held_up).then_some(())
+    })
+    .await;
+    tokio::time::sleep(lock_duration * 3 / 2).await;
+    client(&test, &["UNPAUSE"]).await;
+    assert_eq!(next(&mut told).await.id, id);
+    let job = test.finished(&id).await;
+    assert_eq!(
+        (job.attempts_made, job.attempts_started, job.stalls),
+        (1, 2, 0)
+    );
     worker.stop(Duration::from_secs(5)).await;
 }

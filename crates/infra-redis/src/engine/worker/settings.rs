@@ -152,7 +152,7 @@ pub enum JobOutcome {
     Retried,
     /// It failed for good.
     Failed,
-    /// It was handed back, because the worker stops.
+    /// It was handed back, because the worker stops or was told too late that it has the job.
     HandedBack,
     /// The worker lost its lock; another one has the job.
     Lost,

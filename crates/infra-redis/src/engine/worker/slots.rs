@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::{Id, JoinError, JoinSet};
-use tracing::{Instrument, info_span};
+use tracing::{Instrument, info_span, warn};
 
 use super::WorkerSettings;
 use super::attempt::perform;
@@ -27,6 +27,8 @@ pub(super) struct Slots<P> {
     attempts: JoinSet<Result<String, JobError>>,
     at_work: HashMap<Id, Held>,
     ahead: VecDeque<Held>,
+    /// Those that came too late to be begun.
+    too_late: Vec<Held>,
     /// Whether the worker has ended what was at work.
     is_aborted: bool,
 }
@@ -36,6 +38,17 @@ struct Held {
     job: Arc<Fetched>,
     since: Instant,
     hold: Arc<Hold>,
+}
+
+impl Held {
+    /// The end of an attempt that was not begun.
+    fn not_begun(self) -> Ended {
+        Ended {
+            job: self.job,
+            started: self.since,
+            result: None,
+        }
+    }
 }
 
 /// An attempt that ended.
@@ -64,6 +77,7 @@ impl<P: Processor> Slots<P> {
             attempts: JoinSet::new(),
             at_work: HashMap::new(),
             ahead: VecDeque::new(),
+            too_late: Vec::new(),
             is_aborted: false,
         }
     }
@@ -74,7 +88,7 @@ impl<P: Processor> Slots<P> {
 
     /// How many jobs there are, at work or held.
     pub(super) fn jobs(&self) -> usize {
-        self.at_work.len() + self.ahead.len()
+        self.at_work.len() + self.ahead.len() + self.too_late.len()
     }
 
     /// How many jobs are at work.
@@ -101,8 +115,17 @@ impl<P: Processor> Slots<P> {
             if held.hold.is_proven() {
                 self.start(held);
             } else {
-                // Another worker may have it by now, if only because this process stood still.
-                leases.remove(&held.job.id, &held.job.token);
+                // Another worker may have it by now, if only because this process stood still. If
+                // none has, it goes back, or it would wait for its lock to end and count as stalled.
+                let id = &held.job.id;
+                warn!(
+                    queue.name = self.keys.queue().name(),
+                    job.id = %id,
+                    "Job {id} is not begun here and goes back: by the time that it could be, its \
+                     lock of {:?} may have run out", leases.lock_duration()
+                );
+                leases.remove(id, &held.job.token);
+                self.too_late.push(held);
             }
         }
     }
@@ -130,8 +153,11 @@ impl<P: Processor> Slots<P> {
         self.at_work.insert(handle.id(), held);
     }
 
-    /// An attempt that ended; absent if none has.
+    /// An attempt that ended or can't be begun; absent if there is none.
     pub(super) fn try_ended(&mut self, leases: &Leases) -> Option<Ended> {
+        if let Some(held) = self.too_late.pop() {
+            return Some(held.not_begun());
+        }
         let joined = self.attempts.try_join_next_with_id()?;
         self.note(joined, leases)
     }
@@ -170,17 +196,11 @@ impl<P: Processor> Slots<P> {
         })
     }
 
-    /// Gives up the jobs that no slot was free for, the last one first: given back to the front of
+    /// Gives up the jobs that were not begun, the last one first: given back to the front of
     /// the queue in that order, they stand there as they did.
     pub(super) fn give_up_ahead(&mut self) -> Vec<Ended> {
-        let given_up = self.ahead.drain(..).rev();
-        given_up
-            .map(|held| Ended {
-                job: held.job,
-                started: held.since,
-                result: None,
-            })
-            .collect()
+        let given_up = self.too_late.drain(..).chain(self.ahead.drain(..)).rev();
+        given_up.map(Held::not_begun).collect()
     }
 
     /// Tells every attempt to end, and ends those that wait.
