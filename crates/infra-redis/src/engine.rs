@@ -64,6 +64,7 @@ mod job;
 mod keys;
 mod limits;
 mod maintenance;
+mod number;
 mod options;
 mod pace;
 mod processor;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::number::whole;
+
 /// The wait before the next attempt, from the number of attempts made so far.
 ///
 /// ```
@@ -305,13 +307,7 @@ impl From<Backoff> for Written {
 /// Other clients may have stored anything that JSON can hold. Whole milliseconds, as they are
 /// written, so that reading and writing changes nothing more.
 fn millis(delay: f64) -> Duration {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "saturates"
-    )]
-    let whole = delay as u64;
-    Duration::from_millis(whole).min(LONGEST)
+    Duration::from_millis(whole(delay)).min(LONGEST)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::error::EngineError;
+use super::number;
 use super::options::WorkOptions;
 use super::reply::{Decoder, Reply};
 
@@ -201,15 +202,6 @@ impl Fetched {
     }
 }
 
-/// A number that another client may have written as `1.0` or `1e3`, as JavaScript and Lua do.
 fn number<N: TryFrom<u64>>(text: Option<&String>) -> Option<N> {
-    let text = text?;
-    let whole = text.parse::<u64>().ok();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "saturates"
-    )]
-    let number = whole.or_else(|| text.parse::<f64>().ok().map(|number| number as u64));
-    N::try_from(number?).ok()
+    N::try_from(number::parse(text?)?).ok()
 }

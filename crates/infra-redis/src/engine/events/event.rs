@@ -3,6 +3,7 @@
 use serde::de::IgnoredAny;
 
 use super::cursor::EventCursor;
+use crate::engine::number;
 
 /// What happened. States have BullMQ's names.
 ///
@@ -277,19 +278,8 @@ impl Fields<'_> {
         self.get(name).map(str::to_owned)
     }
 
-    /// A number that another client may have written as `1.0` or `1e3`, as JavaScript and Lua do.
     fn number(&self, name: &str) -> Option<u64> {
-        let text = self.get(name)?;
-        if let Ok(number) = text.parse() {
-            return Some(number);
-        }
-        let number: f64 = text.parse().ok()?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "saturates; what is not a number or below 0 is refused"
-        )]
-        (number >= 0.0).then_some(number as u64)
+        self.get(name).and_then(number::parse)
     }
 
     fn json(&self, name: &str) -> Option<String> {

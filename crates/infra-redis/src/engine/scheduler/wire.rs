@@ -10,6 +10,7 @@ use super::SchedulerOptions;
 use super::cron::Cron;
 use super::schedule::{Kind, Schedule};
 use crate::engine::error::{EngineError, OptionError};
+use crate::engine::number;
 use crate::engine::options::{JobOptions, WireOptions};
 
 /// The options of a template that every job gets a value of its own for.
@@ -293,33 +294,19 @@ pub(super) fn pairs(flat: Vec<String>) -> impl Iterator<Item = (String, String)>
 pub(super) fn number(value: &Value) -> Option<u64> {
     match value {
         Value::String(text) => parse_time(text),
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "saturates"
-        )]
         Value::Number(number) => number
             .as_u64()
-            .or_else(|| number.as_f64().map(|number| number as u64)),
+            .or_else(|| number.as_f64().map(number::whole)),
         _ => None,
     }
 }
 
 fn parse_time(text: &str) -> Option<u64> {
-    if let Ok(number) = text.parse::<f64>() {
-        return number_of(number);
+    if let Some(number) = number::parse(text) {
+        return Some(number);
     }
     let time = DateTime::parse_from_rfc3339(text).ok()?;
     u64::try_from(time.timestamp_millis()).ok()
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "saturates"
-)]
-fn number_of(number: f64) -> Option<u64> {
-    (number >= 0.0).then_some(number as u64)
 }
 
 #[cfg(test)]
