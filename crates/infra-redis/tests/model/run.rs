@@ -246,9 +246,9 @@ impl Run {
         let were_there: Vec<_> = ends.iter().map(|end| jobs.contains_key(&end.id)).collect();
         let (mut codes, mut claimed) = self.model.settle_and_claim(queue, ends, claim);
         // Finished jobs are trimmed once for all that a call settles: to one that an end before it
-        // would have trimmed, an end that nobody may make is refused for another reason.
+        // would have trimmed, an end that nobody may make is refused for want of the lock.
         for ((code, told), was_there) in codes.iter_mut().zip(&actual.0).zip(were_there) {
-            if *code == -1 && was_there && *told < 0 {
+            if *code == -1 && was_there && *told == -2 {
                 *code = *told;
             }
         }
